@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { defineConfig } from "tsup";
+
+type TsupConfig = ReturnType<typeof defineConfig>;
+type Manifest = { bin?: unknown; exports: Record<string, string | { "@parallax/source"?: string }> };
+
+/** The build of a package: one ESM file for each entry of its `exports`, and `src/bin.ts` where it has a `bin`. */
+export function library(directory: string): TsupConfig {
+  const manifest: Manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+  const entries = Object.values(manifest.exports).flatMap((target) =>
+    typeof target === "string" ? [] : [target["@parallax/source"] ?? []].flat(),
+  );
+  return defineConfig({
+    entry: manifest.bin ? [...entries, "src/bin.ts"] : entries,
+    format: "esm",
+    // The oldest supported Node has no `await using`: the target makes esbuild compile it down.
+    target: "node20.19",
+    platform: "node",
+    // tsc writes the declarations, see tsconfig.build.json.
+    dts: false,
+    sourcemap: true,
+    clean: true,
+    silent: true,
+  });
+}

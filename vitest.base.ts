@@ -1,0 +1,23 @@
+import { basename } from "node:path";
+import { defineProject, type UserWorkspaceConfig } from "vitest/config";
+
+/** Packages of the workspace are tested from source, without a build. */
+const conditions = ["@parallax/source"];
+
+/** The tests of one package: a project that is named as its folder. */
+export function project(directory: string): UserWorkspaceConfig {
+  return defineProject({
+    root: directory,
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    // The oldest supported Node has no `await using`.
+    oxc: { target: "node20" },
+    test: {
+      name: basename(directory),
+      include: ["test/**/*.test.ts"],
+      environment: "node",
+      testTimeout: 30_000,
+      hookTimeout: 60_000,
+    },
+  });
+}

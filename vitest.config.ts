@@ -1,0 +1,9 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    projects: ["packages/*", "apps/*", "examples/*"],
+    maxWorkers: 2,
+    passWithNoTests: true,
+  },
+});
