@@ -1,1 +1,18 @@
-export {};
+export type {
+  Member,
+  MemberReport,
+  MemberStatus,
+  Membership,
+  MembershipEvent,
+  MembershipOptions,
+  View,
+} from "./membership.ts";
+export type {
+  BeatOutcome,
+  BeatRequest,
+  JoinOutcome,
+  JoinRequest,
+  MembershipStore,
+  SweepOutcome,
+  SweepRequest,
+} from "./store.ts";

@@ -1,1 +1,18 @@
-export {};
+export type {
+  ChangeOptions,
+  Collection,
+  CollectionOptions,
+  CreateOutcome,
+  DeleteOutcome,
+  DepositOutcome,
+  Fields,
+  ListOptions,
+  Page,
+  Patch,
+  RecordEvent,
+  StateStore,
+  Stored,
+  UpdateOptions,
+  UpdateOutcome,
+  WatchEvent,
+} from "./collection.ts";

@@ -1,0 +1,55 @@
+import { uptime } from "node:os";
+import { abortError } from "./abort.ts";
+import type { CancelTimer, Clock, TimeMark } from "./clock.ts";
+
+/** setTimeout fires at once when it is asked for more than 2^31 - 1 ms; longer waits are taken in steps. */
+const longestTimerMs = 2_147_483_647;
+
+function mark(): TimeMark {
+  return { monotonicMs: performance.now(), bootMs: uptime() * 1000, wallMs: Date.now() };
+}
+
+function after(ms: number, callback: () => void): CancelTimer {
+  let timer: NodeJS.Timeout;
+  const arm = (leftMs: number): void => {
+    const stepMs = Math.min(leftMs, longestTimerMs);
+    timer = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : callback()), stepMs);
+  };
+  arm(Math.max(0, ms));
+  return () => clearTimeout(timer);
+}
+
+/** The clock of this process: `performance.now`, `os.uptime` and `Date.now`. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  mark,
+  elapsedAtLeast: (since) => performance.now() - since.monotonicMs,
+  elapsedAtMost(since) {
+    const current = mark();
+    return Math.max(
+      current.monotonicMs - since.monotonicMs,
+      current.bootMs - since.bootMs,
+      current.wallMs - since.wallMs,
+    );
+  },
+  sleep(ms, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(abortError(signal));
+      const cancel = after(ms, () => {
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      });
+      function stop(): void {
+        cancel();
+        reject(abortError(signal));
+      }
+      signal?.addEventListener("abort", stop, { once: true });
+    });
+  },
+  after,
+  every(ms, callback) {
+    const timer = setInterval(callback, ms);
+    return () => clearInterval(timer);
+  },
+};

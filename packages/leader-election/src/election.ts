@@ -1,0 +1,128 @@
+import type { Clock, Listener, Logger, Random, Unsubscribe } from "@parallax/core";
+import type { LeaseStore } from "./store.ts";
+
+/** Options of {@link createElection}. Relations are checked: `leaseDurationMs > renewDeadlineMs > 1.2 × retryPeriodMs > 0`. */
+export interface ElectionOptions {
+  readonly store: LeaseStore;
+  /** This node's name, shown to people. Identity is the name and a random incarnation (L5). */
+  readonly nodeId: string;
+  /** Shared with membership where both are used. Default: random. */
+  readonly incarnation?: string;
+  /** How long a lease lasts in the store without a renewal. Default 15 000. */
+  readonly leaseDurationMs?: number;
+  /** How long the holder trusts its last acknowledged renewal. Default 2/3 of the lease. */
+  readonly renewDeadlineMs?: number;
+  /** The wait between renewals. Default 2/15 of the lease. */
+  readonly retryPeriodMs?: number;
+  /** Replicas that must acknowledge a renewal before it counts (L3). Default 0. */
+  readonly replicas?: number;
+  /** What to do when the store has no record at all. Default `acquire`: at once only where L2 proves that nobody leads. */
+  readonly onMissingRecord?: "acquire" | "wait";
+  /** What happens when work outlives its lost lease. Default `expire`: wait for it, never release under it. `exit` ends the process. */
+  readonly overrun?: "expire" | "exit";
+  /**
+   * A healthy node with a higher priority is handed the lease once it has been a candidate for a lease duration. Default 0.
+   */
+  readonly priority?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  /** Receives failures of the background loop that are retried. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** One period of leadership. Its token rises with every term of the cluster (L1). */
+export interface Term {
+  /** The fencing token: present it with every write; stores refuse a lower one (L7). */
+  readonly token: number;
+  /** Aborts when leadership ends, for whatever reason; `reason` is a ParallaxError `lease_lost` or `stepped_down`. */
+  readonly signal: AbortSignal;
+  /** Milliseconds for which the lease is still certainly ours; 0 or less when it is not. Worked out at each call. */
+  remaining(): number;
+  /** @throws ParallaxError `lease_lost` unless `remaining() > 0`. Call it before any effect outside a fenced store. */
+  assertValid(): void;
+  /** Ends this term and campaigns for one above `fence`: a store has seen a higher token than ours (L1, L8). */
+  reissue(fence: number): void;
+}
+
+/** The leader as the store last showed it. Old news by nature: never decide on it, only show it. */
+export interface LeaderInfo {
+  readonly nodeId: string;
+  readonly incarnation: string;
+  readonly term: number;
+}
+
+/** What an election reports. */
+export type ElectionEvent =
+  | { readonly type: "elected"; readonly term: number }
+  | { readonly type: "ended"; readonly term: number; readonly reason: TermEnd }
+  | { readonly type: "leader"; readonly leader: LeaderInfo | undefined };
+
+/** Why a term ended. */
+export type TermEnd =
+  | "returned"
+  | "stepped-down"
+  | "deadline"
+  | "superseded"
+  | "deposed"
+  | "reissued"
+  | "stopped";
+
+export interface StepDownOptions {
+  /** The node that alone may take the lease for the first `reserve` milliseconds. Default: anyone. */
+  readonly to?: string;
+  /** How long this node does not campaign again. Default: one lease duration. */
+  readonly cooldownMs?: number;
+}
+
+/** What {@link Election.depose} did. */
+export interface DeposeResult {
+  /** Whom it fenced, or undefined if nobody held the lease. */
+  readonly deposed: LeaderInfo | undefined;
+  /** The term of the tombstone: every later term is higher. */
+  readonly term: number;
+}
+
+/** Figures for metrics and health, worked out at each call. */
+export interface ElectionStats {
+  /** Valid now, by the lease's remaining time; never a remembered flag. */
+  readonly isLeader: boolean;
+  readonly term: number | undefined;
+  readonly leaseRemainingMs: number;
+  /** How many terms the store has granted in this cluster: the same figure on every node that sees the store. */
+  readonly termsGranted: number;
+  readonly lastRenewMs: number | undefined;
+  readonly renewFailures: number;
+  /** From the previous holder's end, as far as it was seen, to our grant. */
+  readonly lastHandoverMs: number | undefined;
+  /** The longest time by which a timer of the loop came late since the last call. */
+  readonly loopStallMs: number;
+}
+
+/**
+ * A leader election over one lease.
+ *
+ * Guarantee: at most one node holds a *valid* term, as far as clocks run at rates within renewDeadline/leaseDuration of each
+ * other and the store keeps what it acknowledged. Where it may not, {@link Term.token} still orders the leaders: a store
+ * that refuses lower tokens never takes a stale leader's write. Without fencing no lease can promise a single leader.
+ */
+export interface Election {
+  /**
+   * Campaigns until `signal` aborts; runs `work` in every term won. When `work` returns, the term is released. When the
+   * term is lost its signal aborts and `work` must end; only then is the lease released (L4).
+   * Resolves once stopped. One `run` at a time. @throws ParallaxError `already_running`; whatever `work` throws outside an abort.
+   */
+  run(work: (term: Term) => Promise<void>, options?: { readonly signal?: AbortSignal }): Promise<void>;
+  /** The leader as last seen, undefined when there is none. */
+  leader(): LeaderInfo | undefined;
+  /** The current valid term of this node. */
+  term(): Term | undefined;
+  subscribe(listener: Listener<ElectionEvent>): Unsubscribe;
+  /** Gives the lease up: aborts the term, waits for its work, writes the tombstone. @throws ParallaxError `not_leader` */
+  stepDown(options?: StepDownOptions): Promise<void>;
+  /** Fences the holder, whoever and wherever it is, with a tombstone of a higher term. */
+  depose(): Promise<DeposeResult>;
+  stats(): ElectionStats;
+  readonly nodeId: string;
+  readonly incarnation: string;
+}

@@ -1,0 +1,116 @@
+import type { Unsubscribe } from "@parallax/core";
+
+/** Who wants or holds a lease: a node's name and the random incarnation of its process (L5). */
+export interface Holder {
+  readonly nodeId: string;
+  readonly incarnation: string;
+}
+
+/** The lease as stored. It has no expiry of its own: an absent record is a loss, not a vacancy (L2). */
+export interface LeaseRecord extends Holder {
+  readonly term: number;
+  /** Rises with every renewal of a term, so that two looks can tell a living holder from a dead one. */
+  readonly renewal: number;
+  readonly state: "held" | "released" | "deposed";
+  /** Store time in ms at which a held lease ends. */
+  readonly expiresAtMs: number;
+  /** The lineage of the store (`master_replid`) under which the record was written. */
+  readonly lineage: string;
+  /** Of a tombstone: the only node that may take it before `reservedUntilMs`. */
+  readonly reservedFor: string | undefined;
+  readonly reservedUntilMs: number;
+  /** How many terms were granted so far; carried from record to record. */
+  readonly termsGranted: number;
+  /** Priority of the best candidate that announced itself, see ElectionOptions.priority. */
+  readonly challenger: { readonly nodeId: string; readonly priority: number } | undefined;
+}
+
+/** One look at the store: the record and the circumstances that say how far it can be believed. */
+export interface LeaseReading {
+  readonly record: LeaseRecord | undefined;
+  /** The store's own clock in ms. */
+  readonly storeTimeMs: number;
+  readonly lineage: string;
+  /** How long the store's process has been up, in ms. */
+  readonly storeUptimeMs: number;
+  /** A random mark of the store's process, new with each start. */
+  readonly storeRunId: string;
+}
+
+/**
+ * Why a candidate believes that it may take the lease; the store checks again what it can:
+ * `tombstone` (released or deposed, same lineage, not reserved for another), `expired` (by store time, same lineage),
+ * `vacant` (no record, store up for longer than a lease), `waited` (a full lease on the candidate's own clock since it
+ * first saw this very record, or its absence: checked by comparing term and renewal only).
+ */
+export type AcquireBasis = "tombstone" | "expired" | "vacant" | "waited";
+
+export interface AcquireRequest extends Holder {
+  readonly basis: AcquireBasis;
+  /** The record that the decision rests on, or undefined for its absence. */
+  readonly expected: { readonly term: number; readonly renewal: number } | undefined;
+  readonly leaseDurationMs: number;
+  /** The new term is above this, too. Default 0. */
+  readonly aboveTerm: number;
+  readonly priority: number;
+}
+
+export type AcquireOutcome =
+  | {
+      readonly outcome: "granted";
+      readonly term: number;
+      readonly reading: LeaseReading;
+      readonly replicas: number;
+    }
+  | { readonly outcome: "refused"; readonly reading: LeaseReading };
+
+export interface RenewRequest extends Holder {
+  readonly term: number;
+  readonly renewal: number;
+  readonly leaseDurationMs: number;
+  readonly termsGranted: number;
+}
+
+export type RenewOutcome =
+  | { readonly outcome: "renewed"; readonly reading: LeaseReading; readonly replicas: number }
+  /** Someone else's term, or a tombstone, at or above ours. */
+  | { readonly outcome: "lost"; readonly reading: LeaseReading };
+
+export interface ReleaseRequest extends Holder {
+  readonly term: number;
+  readonly reservedFor: string | undefined;
+  readonly reserveMs: number;
+}
+
+/**
+ * What an election needs of a store. Each call is one attempt in one round trip and never waits or retries; the loop above
+ * does. A call rejects with ParallaxError `timeout` (outcome unknown) or `redis_unavailable`-like codes; it never guesses.
+ */
+export interface LeaseStore {
+  /** Reads without changing. */
+  read(): Promise<LeaseReading>;
+  /** Grants `max(last + 1, store time in ms, aboveTerm + 1)` if the basis holds (L1, L2), atomically. */
+  acquire(request: AcquireRequest, options: CallBounds): Promise<AcquireOutcome>;
+  /**
+   * Extends the holder's lease. A record that is missing or of a lower term (the store lost or rewound it) is written
+   * anew by a holder that is still valid, the only one to call this.
+   */
+  renew(request: RenewRequest, options: CallBounds): Promise<RenewOutcome>;
+  /** Writes the tombstone if the lease is still the holder's; otherwise changes nothing. */
+  release(request: ReleaseRequest, options: CallBounds): Promise<LeaseReading>;
+  /** Writes a tombstone with a higher term over whatever is there. */
+  depose(
+    by: Holder,
+    options: CallBounds,
+  ): Promise<{ readonly deposed: LeaseRecord | undefined; readonly reading: LeaseReading }>;
+  /** A candidate with a priority above the holder's makes itself known. */
+  challenge(request: { readonly nodeId: string; readonly priority: number }): Promise<void>;
+  /** Hints that something changed. May be lost, doubled or late: timers are the truth (L6). */
+  subscribe(onHint: () => void): Unsubscribe;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface CallBounds {
+  readonly deadlineMs: number;
+  readonly replicas: number;
+}
