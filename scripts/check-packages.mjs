@@ -1,0 +1,185 @@
+// Looks at the packages as their users get them: packed, linted, installed together in an empty project, and with the
+// first TypeScript snippet of each README type-checked and run there.
+//
+//   node scripts/check-packages.mjs lint DIRECTORY    packs into the directory; publint and attw
+//   node scripts/check-packages.mjs use DIRECTORY     installs and runs what lint has packed there
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { transform } from "esbuild";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { pnpm, root, run } from "./command.mjs";
+import { publishedPackages, tarball } from "./packages.mjs";
+
+/** How long the snippet of a README may run. */
+const snippetTimeoutMs = 30_000;
+
+/** How many programs run at once. */
+const concurrency = 2;
+
+/** @typedef {import("./packages.mjs").Package} Package */
+
+const packages = publishedPackages();
+
+/**
+ * What `check` finds wrong with each package, in order.
+ *
+ * @param {(published: Package) => Promise<string[]>} check
+ */
+async function forEachPackage(check) {
+  const results = packages.map(() => /** @type {string[]} */ ([]));
+  const queue = [...packages.entries()];
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [index, published] = next;
+      results[index] = (await check(published)).map((problem) => `${published.manifest.name}: ${problem}`);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  return results.flat();
+}
+
+/** @param {string} directory */
+async function lint(directory) {
+  const filters = packages.flatMap(({ manifest }) => ["--filter", manifest.name]);
+  const packed = await pnpm([...filters, "pack", "--pack-destination", directory]);
+  if (!packed.ok) return [packed.output];
+  return forEachPackage(async (published) => {
+    const file = tarball(directory, published);
+    const content = readFileSync(file);
+    const archive = /** @type {ArrayBuffer} */ (
+      content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength)
+    );
+    const { messages, pkg } = await publint({ pack: { tarball: archive }, strict: true });
+    const types = await run(join(root, "node_modules/.bin/attw"), [
+      file,
+      "--profile",
+      "esm-only",
+      "--no-color",
+    ]);
+    return [
+      ...messages.map((message) => `publint: ${formatMessage(message, pkg, { color: false })}`),
+      ...(types.ok ? [] : [`attw: ${types.output}`]),
+    ];
+  });
+}
+
+/**
+ * The first TypeScript snippet of a package's README, or why there is none.
+ *
+ * @param {Package} published
+ * @returns {{ snippet: string } | { problem: string } | undefined} undefined for a program, which needs no snippet
+ */
+function readmeSnippet({ folder, manifest }) {
+  /** @type {string} */
+  let readme;
+  try {
+    readme = readFileSync(join(root, folder, "README.md"), "utf8");
+  } catch {
+    return { problem: "has no README.md" };
+  }
+  const snippet = /^```ts\b[^\n]*\n([\s\S]*?)^```/m.exec(readme)?.[1];
+  if (snippet !== undefined) return { snippet };
+  return manifest.bin === undefined ? { problem: "README.md has no ```ts snippet to run" } : undefined;
+}
+
+/**
+ * An empty project, outside the workspace, with every package installed from its tarball.
+ *
+ * @param {string} project
+ * @param {string} directory
+ */
+async function installAll(project, directory) {
+  const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const { devDependencies: peers } = JSON.parse(
+    readFileSync(join(root, "packages/redis/package.json"), "utf8"),
+  );
+  mkdirSync(project, { recursive: true });
+  const manifest = {
+    private: true,
+    type: "module",
+    dependencies: {
+      ...Object.fromEntries(packages.map((one) => [one.manifest.name, `file:${tarball(directory, one)}`])),
+      ioredis: peers.ioredis,
+    },
+    devDependencies: { "@types/node": devDependencies["@types/node"] },
+  };
+  const compilerOptions = {
+    target: "es2022",
+    lib: ["es2023", "esnext.disposable"],
+    module: "nodenext",
+    strict: true,
+  };
+  const tsconfig = {
+    compilerOptions: { ...compilerOptions, types: ["node"], noEmit: true, skipLibCheck: true },
+  };
+  writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ ...tsconfig, include: ["*.mts"] }));
+  return run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: project,
+  });
+}
+
+/**
+ * @param {string} project
+ * @param {Package} published
+ */
+async function runSnippet(project, published) {
+  const found = readmeSnippet(published);
+  /** @type {string[]} */
+  const problems = [];
+  if (found !== undefined && "problem" in found) problems.push(found.problem);
+  if (found !== undefined && "snippet" in found) {
+    const name = published.folder.replace("/", "-");
+    const { code } = await transform(found.snippet, { loader: "ts", format: "esm", target: "node20.19" });
+    writeFileSync(join(project, `${name}.mjs`), code);
+    const ran = await run(process.execPath, [`${name}.mjs`], { cwd: project, timeoutMs: snippetTimeoutMs });
+    if (!ran.ok) problems.push(`the README's first snippet failed:\n${ran.output}`);
+  }
+  for (const bin of Object.values(published.manifest.bin ?? {})) {
+    const program = join("node_modules", published.manifest.name, bin);
+    const ran = await run(process.execPath, [program, "--help"], {
+      cwd: project,
+      timeoutMs: snippetTimeoutMs,
+    });
+    if (!ran.ok) problems.push(`${bin} --help failed:\n${ran.output}`);
+  }
+  return problems;
+}
+
+/**
+ * Type-checks every snippet against the declarations that the packages ship.
+ *
+ * @param {string} project
+ */
+async function checkTypes(project) {
+  const snippets = packages.flatMap((published) => {
+    const found = readmeSnippet(published);
+    return found !== undefined && "snippet" in found ? [{ published, snippet: found.snippet }] : [];
+  });
+  if (snippets.length === 0) return [];
+  for (const { published, snippet } of snippets) {
+    writeFileSync(join(project, `${published.folder.replace("/", "-")}.mts`), snippet);
+  }
+  const checked = await run(join(root, "node_modules/.bin/tsc"), ["--pretty", "false"], { cwd: project });
+  return checked.ok ? [] : [`snippets of READMEs do not type-check:\n${checked.output}`];
+}
+
+/** @param {string} directory */
+async function use(directory) {
+  const project = join(directory, "project");
+  const installed = await installAll(project, directory);
+  if (!installed.ok) return [installed.output];
+  const types = await checkTypes(project);
+  return [...types, ...(await forEachPackage((published) => runSnippet(project, published)))];
+}
+
+const [action, directory] = process.argv.slice(2);
+if (directory === undefined || (action !== "lint" && action !== "use")) {
+  console.error("usage: check-packages.mjs lint|use DIRECTORY");
+  process.exit(2);
+}
+const problems = await (action === "lint" ? lint(directory) : use(directory));
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
