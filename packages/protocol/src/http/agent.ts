@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { agentIdSchema, taskIdSchema } from "../ids.ts";
+import type { ObjectSchema } from "../object-schema.ts";
+import { capabilitiesSchema, capabilitySchema, timestampSchema } from "../scalars.ts";
+import { cursorSchema, type PageQuery, pageQuerySchema } from "./page.ts";
+
+/** A session of an agent. */
+export interface Agent {
+  readonly id: string;
+  readonly name: string;
+  /** `disconnected`: its connection is lost, and the session waits to be resumed. */
+  readonly status: "connected" | "disconnected" | "draining";
+  /** The node that holds its socket, or held it last. */
+  readonly nodeId: string;
+  readonly capabilities: readonly string[];
+  readonly maxConcurrentTasks: number;
+  /** The tasks it holds. */
+  readonly tasks: readonly string[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly connectedAt: string;
+  readonly disconnectedAt?: string | undefined;
+}
+
+export const agentSchema: ObjectSchema<Agent> = z
+  .object({
+    id: agentIdSchema,
+    name: z.string(),
+    status: z.enum(["connected", "disconnected", "draining"]),
+    nodeId: z.string().meta({ description: "The node that holds its socket, or held it last." }),
+    capabilities: capabilitiesSchema,
+    maxConcurrentTasks: z.int().min(1),
+    tasks: z.array(taskIdSchema).meta({ description: "The tasks it holds." }),
+    metadata: z.record(z.string(), z.unknown()),
+    connectedAt: timestampSchema,
+    disconnectedAt: timestampSchema.optional(),
+  })
+  .meta({ id: "Agent", description: "A session of an agent." });
+
+/** The query of `GET /api/agents`. */
+export interface ListAgentsQuery extends PageQuery {
+  readonly capability?: string | undefined;
+  /** The id of the node that holds their sockets. */
+  readonly node?: string | undefined;
+}
+
+export const listAgentsQuerySchema: ObjectSchema<ListAgentsQuery> = z.object({
+  ...pageQuerySchema.shape,
+  capability: capabilitySchema.optional(),
+  node: z.string().min(1).max(256).optional(),
+});
+
+/** Newest connection first. */
+export interface AgentPage {
+  readonly agents: readonly Agent[];
+  readonly cursor?: string | undefined;
+}
+
+export const agentPageSchema: ObjectSchema<AgentPage> = z
+  .object({ agents: z.array(agentSchema), cursor: cursorSchema().optional() })
+  .meta({ id: "AgentPage" });

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import type { ObjectSchema } from "../object-schema.ts";
+import { capabilitiesSchema, durationSchema, patternNameSchema, timestampSchema } from "../scalars.ts";
+import { type Aggregation, aggregationSchema } from "./aggregation.ts";
+
+/** A pattern: whom to ask, how long, and what to make of the answers. The same in a YAML file and in `PUT /api/patterns/:name`. */
+export interface PatternDefinition {
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** An agent must have them all. */
+  readonly capabilities: readonly string[];
+  /** How many different agents are asked: at least `min`, and up to `max` if that many are free. Default one. */
+  readonly agents: { readonly min: number; readonly max: number };
+  /** Default: the cluster's `executions.defaultTimeout`. */
+  readonly timeout?: string | number | undefined;
+  /** How many more attempts a task has after one that failed retryably. Default 0. */
+  readonly retries: number;
+  readonly aggregate: Aggregation;
+  /** A JSON Schema that inputs must satisfy. Default: any input. */
+  readonly inputSchema?: Readonly<Record<string, unknown>> | undefined;
+  /** A JSON Schema that each task's result must satisfy; another one fails the attempt. Default: any result. */
+  readonly resultSchema?: Readonly<Record<string, unknown>> | undefined;
+}
+
+const agentCount = z.int().min(1).max(1000);
+const jsonSchema = z.record(z.string(), z.unknown());
+
+const shape = {
+  name: patternNameSchema,
+  description: z.string().max(1024).optional(),
+  capabilities: capabilitiesSchema,
+  agents: z
+    .strictObject({ min: agentCount, max: agentCount })
+    .refine(({ min, max }) => min <= max, { path: ["max"], message: "must not be below agents.min" })
+    .default({ min: 1, max: 1 })
+    .meta({ description: "How many different agents are asked." }),
+  timeout: durationSchema.optional(),
+  retries: z.int().min(0).max(100).default(0).meta({ description: "Further attempts of each task." }),
+  aggregate: aggregationSchema,
+  inputSchema: jsonSchema.optional().meta({ description: "A JSON Schema for inputs." }),
+  resultSchema: jsonSchema.optional().meta({ description: "A JSON Schema for the result of each task." }),
+};
+
+export const patternDefinitionSchema: ObjectSchema<PatternDefinition> = z
+  .strictObject(shape)
+  .refine(({ aggregate, agents }) => aggregate.strategy !== "quorum" || aggregate.quorum <= agents.max, {
+    path: ["aggregate", "quorum"],
+    message: "must not be above agents.max",
+  })
+  .meta({ id: "PatternDefinition", description: "Whom to ask, how long, and what to make of the answers." });
+
+/** A pattern as a node knows it. */
+export interface Pattern extends PatternDefinition {
+  /** The hash of the definition's content: executions keep to the definition that they were submitted with (X9). */
+  readonly hash: string;
+  readonly updatedAt?: string | undefined;
+}
+
+export const patternSchema: ObjectSchema<Pattern> = z
+  .object({ ...shape, hash: z.string(), updatedAt: timestampSchema.optional() })
+  .meta({ id: "Pattern" });
+
+/** Sorted by name. */
+export interface PatternList {
+  readonly patterns: readonly Pattern[];
+}
+
+export const patternListSchema: ObjectSchema<PatternList> = z
+  .object({ patterns: z.array(patternSchema) })
+  .meta({ id: "PatternList" });
