@@ -41,16 +41,18 @@ const text = /\.(?:[cm]?[jt]s|json|ya?ml|md|sh|toml|html|css|lua|tpl|txt|conf|cf
  */
 
 /**
- * How many lines a span has, without those that lie wholly inside a template string: Lua, HTML and help texts are data.
+ * How many lines a span has, without those that lie wholly inside one of the inner spans.
  *
  * @param {Span} span
- * @param {readonly Span[]} templates
+ * @param {readonly Span[]} inner
  */
-function codeLines({ first, last }, templates) {
-  const data = templates
-    .filter((template) => template.first >= first && template.last <= last)
-    .reduce((sum, template) => sum + Math.max(0, template.last - template.first - 1), 0);
-  return last - first + 1 - data;
+function ownLines({ first, last }, inner) {
+  const counted = new Set(Array.from({ length: last - first + 1 }, (_, index) => first + index));
+  for (const span of inner) {
+    if (span.first < first || span.last > last) continue;
+    for (let line = span.first + 1; line < span.last; line += 1) counted.delete(line);
+  }
+  return counted.size;
 }
 
 /** @param {import("./syntax.mjs").SyntaxNode} node */
@@ -73,18 +75,20 @@ function checkSource(path, source) {
   const nodes = [...syntaxNodes(path, source)];
   /** @param {{ start: number, end: number }} node */
   const span = ({ start, end }) => ({ first: lineAt(source, start), last: lineAt(source, end) });
+  // Templates (Lua, HTML, help texts) are data. Functions inside of functions, as in a factory, are measured on their own.
   const templates = nodes.filter((node) => node.type === "TemplateLiteral").map(span);
+  const bodies = new Map(nodes.filter((node) => functions.has(node.type)).map((node) => [node, span(node)]));
   /** @type {string[]} */
   const problems = [];
-  const fileLines = codeLines({ first: 1, last: source.trimEnd().split("\n").length }, templates);
+  const fileLines = ownLines({ first: 1, last: source.trimEnd().split("\n").length }, templates);
   if (fileLines > maxFileLines) problems.push(`${path}: ${fileLines} lines, at most ${maxFileLines}`);
   for (const node of nodes) {
-    if (functions.has(node.type) && !conformance.test(path)) {
-      const lines = codeLines(span(node), templates);
+    const body = bodies.get(node);
+    if (body !== undefined && !conformance.test(path)) {
+      const inner = [...bodies.values()].filter((other) => other !== body);
+      const lines = ownLines(body, [...templates, ...inner]);
       if (lines > maxFunctionLines) {
-        problems.push(
-          `${path}:${lineAt(source, node.start)} function of ${lines} lines, at most ${maxFunctionLines}`,
-        );
+        problems.push(`${path}:${body.first} function of ${lines} lines, at most ${maxFunctionLines}`);
       }
     }
     const call = realTime.some((pattern) => pattern.test(path)) ? undefined : ambientCall(node);

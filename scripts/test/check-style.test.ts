@@ -32,6 +32,16 @@ describe("sizes", () => {
     );
   });
 
+  it("measures the functions of a factory each on its own", () => {
+    const method = (count: number) => `  function g() {\n${lines(count, "h();")}\n  }\n`;
+    expect(check({ [path]: `function create() {\n${method(60)}${method(60)}  return { g };\n}` })).toEqual(
+      [],
+    );
+    expect(
+      check({ [path]: `function create() {\n${method(60)}${method(69)}  return { g };\n}` }),
+    ).toHaveLength(1);
+  });
+
   it("leaves tests and the functions of conformance suites alone", () => {
     const long = `export function suite() {\n${lines(100, "it();")}\n}`;
     expect(
