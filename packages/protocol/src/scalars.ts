@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /**
- * A duration as people write it, `250ms`, `15s`, `1m`, `2h`, or a number of milliseconds; `parseDuration` of @parallax/core
+ * A duration as people write it, `250ms`, `15s`, `1m`, `2h`, or a number of milliseconds; `parseDuration` of the core package
  * reads it. The schema checks the same grammar by a pattern, which OpenAPI can show.
  */
 export const durationSchema: z.ZodType<string | number> = z
