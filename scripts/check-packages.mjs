@@ -66,7 +66,14 @@ async function lint(directory) {
 }
 
 /**
- * The first TypeScript snippet of a package's README, or why there is none.
+ * The first TypeScript snippet of a README, if there is one.
+ *
+ * @param {string} readme
+ */
+const firstSnippet = (readme) => /^```ts\b[^\n]*\n([\s\S]*?)^```/m.exec(readme)?.[1];
+
+/**
+ * The snippet that a package's README shows first, or why there is none.
  *
  * @param {Package} published
  * @returns {{ snippet: string } | { problem: string } | undefined} undefined for a program, which needs no snippet
@@ -79,7 +86,7 @@ function readmeSnippet({ folder, manifest }) {
   } catch {
     return { problem: "has no README.md" };
   }
-  const snippet = /^```ts\b[^\n]*\n([\s\S]*?)^```/m.exec(readme)?.[1];
+  const snippet = firstSnippet(readme);
   if (snippet !== undefined) return { snippet };
   return manifest.bin === undefined ? { problem: "README.md has no ```ts snippet to run" } : undefined;
 }
@@ -149,18 +156,17 @@ async function runSnippet(project, published) {
 }
 
 /**
- * Type-checks every snippet against the declarations that the packages ship.
+ * Type-checks every snippet, that of the front page too, against the declarations that the packages ship.
  *
  * @param {string} project
  */
 async function checkTypes(project) {
-  const snippets = packages.flatMap((published) => {
+  const frontPage = firstSnippet(readFileSync(join(root, "README.md"), "utf8"));
+  if (frontPage !== undefined) writeFileSync(join(project, "front-page.mts"), frontPage);
+  for (const published of packages) {
     const found = readmeSnippet(published);
-    return found !== undefined && "snippet" in found ? [{ published, snippet: found.snippet }] : [];
-  });
-  if (snippets.length === 0) return [];
-  for (const { published, snippet } of snippets) {
-    writeFileSync(join(project, `${published.folder.replace("/", "-")}.mts`), snippet);
+    if (found === undefined || "problem" in found) continue;
+    writeFileSync(join(project, `${published.folder.replace("/", "-")}.mts`), found.snippet);
   }
   const checked = await run(join(root, "node_modules/.bin/tsc"), ["--pretty", "false"], { cwd: project });
   return checked.ok ? [] : [`snippets of READMEs do not type-check:\n${checked.output}`];
