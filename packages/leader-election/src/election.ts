@@ -1,5 +1,21 @@
-import type { Clock, Listener, Logger, Random, Unsubscribe } from "@parallax/core";
-import type { LeaseStore } from "./store.ts";
+import {
+  type Clock,
+  createListeners,
+  errorMessage,
+  type Listener,
+  type Logger,
+  onAbort,
+  ParallaxError,
+  type Random,
+  type Unsubscribe,
+  withDeadline,
+} from "@parallax/core";
+import { createCampaign } from "./campaign.ts";
+import { leaseHolder } from "./lease.ts";
+import { type ElectionSettings, electionSettings } from "./options.ts";
+import { createReign, type Reign } from "./reign.ts";
+import type { LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
+import { createWake } from "./wake.ts";
 
 /** Options of {@link createElection}. Relations are checked: `leaseDurationMs > renewDeadlineMs > 1.2 × retryPeriodMs > 0`. */
 export interface ElectionOptions {
@@ -56,7 +72,9 @@ export interface LeaderInfo {
 export type ElectionEvent =
   | { readonly type: "elected"; readonly term: number }
   | { readonly type: "ended"; readonly term: number; readonly reason: TermEnd }
-  | { readonly type: "leader"; readonly leader: LeaderInfo | undefined };
+  | { readonly type: "leader"; readonly leader: LeaderInfo | undefined }
+  /** The store's lineage changed under our term, by a fail-over or a restart: raise the fences again (L8). */
+  | { readonly type: "store-changed"; readonly term: number };
 
 /** Why a term ended. */
 export type TermEnd =
@@ -110,7 +128,9 @@ export interface Election {
   /**
    * Campaigns until `signal` aborts; runs `work` in every term won. When `work` returns, the term is released. When the
    * term is lost its signal aborts and `work` must end; only then is the lease released (L4).
-   * Resolves once stopped. One `run` at a time. @throws ParallaxError `already_running`; whatever `work` throws outside an abort.
+   * After a `work` that returned, this node stays away for one retry period, so that others get a turn.
+   * Resolves once stopped and released. One `run` at a time. What `work` throws during an abort goes to `onError`.
+   * @throws ParallaxError `already_running`; whatever `work` throws outside an abort, after releasing.
    */
   run(work: (term: Term) => Promise<void>, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** The leader as last seen, undefined when there is none. */
@@ -118,11 +138,163 @@ export interface Election {
   /** The current valid term of this node. */
   term(): Term | undefined;
   subscribe(listener: Listener<ElectionEvent>): Unsubscribe;
-  /** Gives the lease up: aborts the term, waits for its work, writes the tombstone. @throws ParallaxError `not_leader` */
+  /**
+   * Gives the lease up: aborts the term, waits for its work, writes the tombstone. Where the store cannot be reached the
+   * lease is left to expire. Do not await it inside `work`, which it waits for.
+   * @throws ParallaxError `not_leader`; `invalid_options` if `to` is this node.
+   */
   stepDown(options?: StepDownOptions): Promise<void>;
   /** Fences the holder, whoever and wherever it is, with a tombstone of a higher term. */
   depose(): Promise<DeposeResult>;
   stats(): ElectionStats;
   readonly nodeId: string;
   readonly incarnation: string;
+}
+
+/** Creates an election. Nothing is sent before `run`. @throws ParallaxError `invalid_options`, naming the broken relation. */
+export function createElection(options: ElectionOptions): Election {
+  const settings = electionSettings(options);
+  const { store, clock, nodeId, incarnation } = settings;
+  const wake = createWake(clock);
+  const listeners = createListeners<ElectionEvent>(settings.onError);
+  const figures = createFigures();
+  let leader: LeaderInfo | undefined;
+  let reign: Reign | undefined;
+  let isRunning = false;
+  let isStopped = false;
+
+  function onReading(reading: LeaseReading): void {
+    figures.termsGranted = Math.max(figures.termsGranted, reading.record?.termsGranted ?? 0);
+    const seen = leaderInfo(leaseHolder(reading));
+    if (seen?.term === leader?.term && seen?.incarnation === leader?.incarnation) return;
+    leader = seen;
+    listeners.emit({ type: "leader", leader });
+  }
+
+  const campaign = createCampaign({
+    settings,
+    wake,
+    isStopped: () => isStopped,
+    onReading,
+    onError: (error) => report(settings, "campaigning for the lease failed; it is tried again", error),
+    onHandover(handoverMs) {
+      figures.lastHandoverMs = handoverMs;
+    },
+  });
+  const reignContext = {
+    settings,
+    wake,
+    onReading,
+    onRenewed(roundTripMs: number): void {
+      figures.lastRenewMs = roundTripMs;
+    },
+    onRenewFailed(error: unknown): void {
+      figures.renewFailures += 1;
+      report(settings, "a renewal failed; it is tried again", error);
+    },
+    emit: listeners.emit,
+  };
+
+  async function campaignAndReign(work: (term: Term) => Promise<void>): Promise<void> {
+    while (!isStopped) {
+      const grant = await campaign.run();
+      if (!grant) return;
+      reign = createReign(grant, reignContext);
+      // A grant that arrives after the stop is given back without a term.
+      if (isStopped) reign.end("stopped");
+      const { cooldownMs, fence } = await reign.run(work);
+      campaign.raise(fence);
+      campaign.coolDown(cooldownMs);
+    }
+  }
+
+  return {
+    nodeId,
+    incarnation,
+    async run(work, { signal } = {}) {
+      if (isRunning) {
+        throw new ParallaxError(
+          "already_running",
+          "running the election: it runs already; make another for other work",
+        );
+      }
+      isRunning = true;
+      isStopped = false;
+      const unsubscribe = store.subscribe(wake.hint);
+      const forget = onAbort(signal, () => {
+        isStopped = true;
+        reign?.end("stopped");
+        wake.nudge();
+      });
+      try {
+        await campaignAndReign(work);
+      } finally {
+        forget();
+        unsubscribe();
+        isRunning = false;
+      }
+    },
+    leader: () => leader,
+    term: () => reign?.term(),
+    subscribe: listeners.subscribe,
+    async stepDown({ to, cooldownMs } = {}) {
+      if (to === nodeId) {
+        throw new ParallaxError(
+          "invalid_options",
+          "stepping down in favour of this very node: name another, or none",
+        );
+      }
+      if (!reign?.term()) throw notLeader(nodeId, leader);
+      reign.end("stepped-down", { to, ...(cooldownMs === undefined ? {} : { cooldownMs }) });
+      await reign.over;
+    },
+    async depose() {
+      const deadlineMs = settings.callTimeoutMs;
+      const sent = store.depose({ nodeId, incarnation }, { deadlineMs, replicas: settings.replicas });
+      const what = "deposing the leader";
+      const { deposed, reading } = await withDeadline(sent, { clock, timeoutMs: deadlineMs, what });
+      settings.logger.warn("deposed the leader", { deposed: deposed?.nodeId, term: reading.record?.term });
+      onReading(reading);
+      return { deposed: leaderInfo(deposed), term: reading.record?.term ?? 0 };
+    },
+    stats() {
+      const leaseRemainingMs = Math.max(0, reign?.remainingMs() ?? 0);
+      const isLeader = reign?.term() !== undefined;
+      const loopStallMs = wake.takeStallMs();
+      return {
+        ...figures,
+        isLeader,
+        term: isLeader ? reign?.token : undefined,
+        leaseRemainingMs,
+        loopStallMs,
+      };
+    },
+  };
+}
+
+type Figures = {
+  termsGranted: number;
+  lastRenewMs: number | undefined;
+  renewFailures: number;
+  lastHandoverMs: number | undefined;
+};
+
+function createFigures(): Figures {
+  return { termsGranted: 0, lastRenewMs: undefined, renewFailures: 0, lastHandoverMs: undefined };
+}
+
+function leaderInfo(record: LeaseRecord | undefined): LeaderInfo | undefined {
+  return record && { nodeId: record.nodeId, incarnation: record.incarnation, term: record.term };
+}
+
+function report(settings: ElectionSettings, message: string, error: unknown): void {
+  settings.logger.warn(message, { error: errorMessage(error) });
+  settings.onError(error);
+}
+
+function notLeader(nodeId: string, leader: LeaderInfo | undefined): ParallaxError<"not_leader"> {
+  const ask = leader ? `ask ${leader.nodeId}` : "nobody leads, so there is nothing to give up";
+  return new ParallaxError("not_leader", `stepping down: ${nodeId} does not lead; ${ask}`, {
+    details: { leader: leader?.nodeId },
+  });
 }

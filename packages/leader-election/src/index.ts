@@ -1,14 +1,16 @@
-export type {
-  DeposeResult,
-  Election,
-  ElectionEvent,
-  ElectionOptions,
-  ElectionStats,
-  LeaderInfo,
-  StepDownOptions,
-  Term,
-  TermEnd,
+export {
+  createElection,
+  type DeposeResult,
+  type Election,
+  type ElectionEvent,
+  type ElectionOptions,
+  type ElectionStats,
+  type LeaderInfo,
+  type StepDownOptions,
+  type Term,
+  type TermEnd,
 } from "./election.ts";
+export { electionPresets } from "./options.ts";
 export type {
   AcquireBasis,
   AcquireOutcome,

@@ -12,10 +12,14 @@ export interface LeaseRecord extends Holder {
   /** Rises with every renewal of a term, so that two looks can tell a living holder from a dead one. */
   readonly renewal: number;
   readonly state: "held" | "released" | "deposed";
-  /** Store time in ms at which a held lease ends. */
+  /** Store time in ms at which a held lease ends; of a tombstone: at which it was written. */
   readonly expiresAtMs: number;
+  /** How long the holder's renewals last. A candidate waits at least as long, also while a new duration is rolled out. */
+  readonly leaseDurationMs: number;
   /** The lineage of the store (`master_replid`) under which the record was written. */
   readonly lineage: string;
+  /** The holder's priority, so that only who is above it challenges. */
+  readonly priority: number;
   /** Of a tombstone: the only node that may take it before `reservedUntilMs`. */
   readonly reservedFor: string | undefined;
   readonly reservedUntilMs: number;
@@ -41,7 +45,7 @@ export interface LeaseReading {
  * Why a candidate believes that it may take the lease; the store checks again what it can:
  * `tombstone` (released or deposed, same lineage, not reserved for another), `expired` (by store time, same lineage),
  * `vacant` (no record, store up for longer than a lease), `waited` (a full lease on the candidate's own clock since it
- * first saw this very record, or its absence: checked by comparing term and renewal only).
+ * first saw this very record, or its absence: checked by comparing term, renewal and lineage only).
  */
 export type AcquireBasis = "tombstone" | "expired" | "vacant" | "waited";
 
@@ -49,9 +53,13 @@ export interface AcquireRequest extends Holder {
   readonly basis: AcquireBasis;
   /** The record that the decision rests on, or undefined for its absence. */
   readonly expected: { readonly term: number; readonly renewal: number } | undefined;
+  /** The lineage that the candidate decided under; under another one the store refuses, whatever the basis (L2). */
+  readonly lineage: string;
   readonly leaseDurationMs: number;
   /** The new term is above this, too. Default 0. */
   readonly aboveTerm: number;
+  /** Terms granted as far as the candidate knows, so that the count survives a lost record. */
+  readonly termsGranted: number;
   readonly priority: number;
 }
 
@@ -69,6 +77,9 @@ export interface RenewRequest extends Holder {
   readonly renewal: number;
   readonly leaseDurationMs: number;
   readonly termsGranted: number;
+  readonly priority: number;
+  /** Whether the holder is still valid, and so may write a record anew that the store lost or rewound. */
+  readonly reassert: boolean;
 }
 
 export type RenewOutcome =
@@ -92,8 +103,8 @@ export interface LeaseStore {
   /** Grants `max(last + 1, store time in ms, aboveTerm + 1)` if the basis holds (L1, L2), atomically. */
   acquire(request: AcquireRequest, options: CallBounds): Promise<AcquireOutcome>;
   /**
-   * Extends the holder's lease. A record that is missing or of a lower term (the store lost or rewound it) is written
-   * anew by a holder that is still valid, the only one to call this.
+   * Extends the holder's lease and takes the challenger out of the record; the answer still shows it. A record that is
+   * missing or of a lower term (the store lost or rewound it) is written anew if `reassert` says that the holder is valid.
    */
   renew(request: RenewRequest, options: CallBounds): Promise<RenewOutcome>;
   /** Writes the tombstone if the lease is still the holder's; otherwise changes nothing. */

@@ -1,0 +1,196 @@
+import {
+  type Clock,
+  createListeners,
+  ParallaxError,
+  type Random,
+  randomId,
+  systemClock,
+  systemRandom,
+} from "@parallax/core";
+import { acquireLease, challengeLease, deposeLease, leaseHolder, releaseLease, renewLease } from "./lease.ts";
+import type { LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
+
+/** The name of a call, as the fault hooks see it. */
+export type LeaseCall = "read" | "acquire" | "renew" | "release" | "depose" | "challenge";
+
+/** What stands between the nodes and the space: the places where a network loses, delays or repeats. */
+export interface LeaseFaults {
+  /** Before the call takes effect. A rejection is a request that never arrived. */
+  readonly onRequest?: (call: LeaseCall, nodeId: string) => Promise<void>;
+  /** After it took effect. A rejection is an answer that never arrived: its outcome is unknown. */
+  readonly onReply?: (call: LeaseCall, nodeId: string) => Promise<void>;
+}
+
+/** Options of {@link memoryLeaseSpace}. */
+export interface MemoryLeaseSpaceOptions {
+  /** The store's own clock, which need not agree with any node's. Default: this process's. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** How long the store has been up at the start, in ms. Default: a day. */
+  readonly uptimeMs?: number;
+  /** How many replicas acknowledge each write. Default 0. */
+  readonly replicas?: number;
+  readonly faults?: LeaseFaults;
+  /** Receives `leader-elected`, `leader-stepped-down` and `leader-deposed`, each in the step that makes it true. */
+  readonly onEvent?: (event: { readonly type: string; readonly [field: string]: unknown }) => void;
+}
+
+/** The contents of a {@link MemoryLeaseSpace} at one moment. */
+export type LeaseSnapshot = { readonly record: LeaseRecord | undefined };
+
+/**
+ * One lease in memory, handed to every node that competes for it. For one process: embedded use, examples, tests, and
+ * simulations, which crash, rewind and mistune it.
+ */
+export interface MemoryLeaseSpace {
+  /** What a client would read now. */
+  reading(): LeaseReading;
+  /** Makes a restart: a new process and a new lineage; the record stays or is lost. */
+  restart(options: { readonly keepData: boolean }): void;
+  /** Loses the record and nothing else, as FLUSHALL does. */
+  flush(): void;
+  snapshot(): LeaseSnapshot;
+  /** Makes a fail-over to a replica that stood where the snapshot was taken: a new process and a new lineage. */
+  failOver(to: LeaseSnapshot): void;
+  /** Steps the store's clock. */
+  stepClock(ms: number): void;
+  /** How many replicas acknowledge from now on. */
+  setReplicas(count: number): void;
+  /** @internal */
+  readonly backend: MemoryLeaseBackend;
+}
+
+/** @internal What a store does with its space. */
+export interface MemoryLeaseBackend {
+  readonly faults: LeaseFaults;
+  readonly replicas: number;
+  write(record: LeaseRecord, event?: "leader-elected" | "leader-stepped-down" | "leader-deposed"): void;
+  hint(): void;
+  subscribe(onHint: () => void): () => void;
+}
+
+/** Makes an empty lease. */
+export function memoryLeaseSpace(options: MemoryLeaseSpaceOptions = {}): MemoryLeaseSpace {
+  const { clock = systemClock, random = systemRandom, faults = {}, onEvent, uptimeMs = 86_400_000 } = options;
+  const hints = createListeners<void>((error) => {
+    throw error;
+  });
+  let record: LeaseRecord | undefined;
+  let replicas = options.replicas ?? 0;
+  let stepMs = 0;
+  let process = {
+    lineage: randomId("", random),
+    runId: randomId("", random),
+    startedAtMs: clock.now() - uptimeMs,
+  };
+
+  const startProcess = (kept: LeaseRecord | undefined): void => {
+    record = kept;
+    process = { lineage: randomId("", random), runId: randomId("", random), startedAtMs: clock.now() };
+  };
+  return {
+    reading: () => ({
+      record,
+      storeTimeMs: clock.wall() + stepMs,
+      lineage: process.lineage,
+      storeUptimeMs: clock.now() - process.startedAtMs,
+      storeRunId: process.runId,
+    }),
+    restart: ({ keepData }) => startProcess(keepData ? record : undefined),
+    flush() {
+      record = undefined;
+    },
+    snapshot: () => ({ record }),
+    failOver: (to) => startProcess(to.record),
+    stepClock(ms) {
+      stepMs += ms;
+    },
+    setReplicas(count) {
+      replicas = count;
+    },
+    backend: {
+      faults,
+      get replicas() {
+        return replicas;
+      },
+      write(next, type) {
+        record = next;
+        if (type) onEvent?.({ type, nodeId: next.nodeId, term: next.term });
+      },
+      hint: () => void clock.after(0, () => hints.emit()),
+      subscribe: (onHint) => hints.subscribe(onHint),
+    },
+  };
+}
+
+/** A {@link LeaseStore} on a shared space. Make one for each node, or share one: it has no state but whether it is closed. */
+export function memoryLeaseStore(space: MemoryLeaseSpace): LeaseStore {
+  const { backend } = space;
+  let isClosed = false;
+
+  /** One attempt: the request travels, takes effect in one step, and the answer travels back. */
+  async function attempt<Result>(call: LeaseCall, nodeId: string, step: () => Result): Promise<Result> {
+    if (isClosed) {
+      throw new ParallaxError("store_closed", `${call} of the lease: its store is closed; open a new one`);
+    }
+    await backend.faults.onRequest?.(call, nodeId);
+    const result = step();
+    await backend.faults.onReply?.(call, nodeId);
+    return result;
+  }
+
+  return {
+    read: () => attempt("read", "", () => space.reading()),
+    acquire: (request) =>
+      attempt("acquire", request.nodeId, () => {
+        const reading = space.reading();
+        const record = acquireLease(reading, request);
+        if (!record) return { outcome: "refused", reading };
+        backend.write(record, "leader-elected");
+        backend.hint();
+        const after = { ...reading, record };
+        return { outcome: "granted", term: record.term, reading: after, replicas: backend.replicas };
+      }),
+    renew: (request) =>
+      attempt("renew", request.nodeId, () => {
+        const reading = space.reading();
+        const record = renewLease(reading, request);
+        if (!record) return { outcome: "lost", reading };
+        backend.write(record);
+        const challenger = reading.record?.challenger;
+        return {
+          outcome: "renewed",
+          reading: { ...reading, record: { ...record, challenger } },
+          replicas: backend.replicas,
+        };
+      }),
+    release: (request) =>
+      attempt("release", request.nodeId, () => {
+        const record = releaseLease(space.reading(), request);
+        if (record) {
+          backend.write(record, "leader-stepped-down");
+          backend.hint();
+        }
+        return space.reading();
+      }),
+    depose: (by) =>
+      attempt("depose", by.nodeId, () => {
+        const before = space.reading();
+        const record = deposeLease(before, by);
+        backend.write(record, "leader-deposed");
+        backend.hint();
+        return { deposed: leaseHolder(before), reading: { ...before, record } };
+      }),
+    challenge: (request) =>
+      attempt("challenge", request.nodeId, () => {
+        const record = challengeLease(space.reading(), request);
+        if (!record) return;
+        backend.write(record);
+        backend.hint();
+      }),
+    subscribe: (onHint) => backend.subscribe(onHint),
+    async [Symbol.asyncDispose]() {
+      isClosed = true;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import {
+  type Clock,
+  type Logger,
+  noopLogger,
+  ParallaxError,
+  type Random,
+  randomId,
+  systemClock,
+  systemRandom,
+} from "@parallax/core";
+import type { ElectionOptions } from "./election.ts";
+import type { LeaseStore } from "./store.ts";
+
+/** Durations that belong together, to spread into {@link ElectionOptions}. */
+export const electionPresets = {
+  /** Takes over within 15 s of a leader's last renewal. */
+  default: { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 2000 },
+  /** Takes over within 3 s. For a store near by and processes whose event loop is never blocked for a second. */
+  fast: { leaseDurationMs: 3000, renewDeadlineMs: 2000, retryPeriodMs: 500 },
+} as const;
+
+/** {@link ElectionOptions} with every default filled in and every relation checked. */
+export interface ElectionSettings {
+  readonly store: LeaseStore;
+  readonly nodeId: string;
+  readonly incarnation: string;
+  readonly leaseDurationMs: number;
+  readonly renewDeadlineMs: number;
+  readonly retryPeriodMs: number;
+  readonly replicas: number;
+  readonly onMissingRecord: "acquire" | "wait";
+  readonly overrun: "expire" | "exit";
+  readonly priority: number;
+  /** No call to the store waits longer. */
+  readonly callTimeoutMs: number;
+  /** How long before its deadline a term is given up, so that the work hears of it in time. */
+  readonly abortMarginMs: number;
+  /** By how much the store's clock may differ from ours over a span and still be believed (T3). */
+  readonly clockToleranceMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly onError: (error: unknown) => void;
+}
+
+/** @throws ParallaxError `invalid_options`, naming the relation that does not hold. */
+export function electionSettings(options: ElectionOptions): ElectionSettings {
+  const { random = systemRandom, replicas = 0, priority = 0, leaseDurationMs = 15_000 } = options;
+  const { renewDeadlineMs = (leaseDurationMs * 2) / 3, retryPeriodMs = (leaseDurationMs * 2) / 15 } = options;
+  require(options.nodeId.length > 0, "nodeId is not empty");
+  require(options.incarnation !== "", "incarnation is not empty");
+  require(Number.isFinite(leaseDurationMs), "leaseDurationMs is a finite number");
+  require(leaseDurationMs > renewDeadlineMs, "leaseDurationMs > renewDeadlineMs");
+  require(renewDeadlineMs > 1.2 * retryPeriodMs, "renewDeadlineMs > 1.2 × retryPeriodMs");
+  require(retryPeriodMs > 0, "retryPeriodMs > 0");
+  require(Number.isSafeInteger(replicas) && replicas >= 0, "replicas is a whole number of 0 or more");
+  require(Number.isSafeInteger(priority) && priority >= 0, "priority is a whole number of 0 or more");
+
+  const logger = options.logger ?? noopLogger;
+  if (leaseDurationMs - renewDeadlineMs < retryPeriodMs) {
+    logger.warn("work has less than a retry period to end after a lost lease; lengthen leaseDurationMs", {
+      leaseDurationMs,
+      renewDeadlineMs,
+      retryPeriodMs,
+    });
+  }
+  return {
+    store: options.store,
+    nodeId: options.nodeId,
+    incarnation: options.incarnation ?? randomId("", random),
+    leaseDurationMs,
+    renewDeadlineMs,
+    retryPeriodMs,
+    replicas,
+    priority,
+    onMissingRecord: options.onMissingRecord ?? "acquire",
+    overrun: options.overrun ?? "expire",
+    callTimeoutMs: renewDeadlineMs / 2,
+    abortMarginMs: Math.min(50, renewDeadlineMs / 100),
+    // Half of what the holder leaves between its deadline and the lease's end; the other half is for clock rates.
+    clockToleranceMs: Math.min(1000, (leaseDurationMs - renewDeadlineMs) / 2),
+    clock: options.clock ?? systemClock,
+    random,
+    logger,
+    onError: options.onError ?? (() => {}),
+  };
+}
+
+function require(holds: boolean, relation: string): void {
+  if (holds) return;
+  throw new ParallaxError("invalid_options", `creating an election: it must hold that ${relation}`, {
+    details: { relation },
+  });
+}
