@@ -111,18 +111,24 @@ async function readPackage(
   return { name: manifest.name, version: manifest.version, license: declared.license, text };
 }
 
+/** Named like a licence, but about something else: the licences of others, the documentation's, or a program. */
+const NOT_ITS_OWN = /third|3rd|part(?:y|ies)|notice|depend|\bdocs?\b|\.(?:[cm]?[jt]s|json|html?)$/i;
+
+/** Names of licence files, the most likely first. */
+const RANKS: readonly RegExp[] = [
+  /^licen[cs]e(?:\.(?:md|markdown|txt|rst))?$/i,
+  /^(?:un|[a-z]+[-_.])?licen[cs]e(?:[-_.][\w.-]+)?$/i,
+  /^copying(?:\.(?:md|txt|lesser))?$/i,
+];
+
 /**
  * The files that may hold a package's licence, reduced to the one that does, where that can be told from the names:
  * `LICENSE` beats `LICENSE-MIT` beats `COPYING`. Several of one rank stay several.
  */
 export function licenseFiles(files: readonly string[]): string[] {
-  const ranks = [
-    /^licen[cs]e(?:\.(?:md|markdown|txt|rst))?$/i,
-    /^(?:un|mit[-_.])?licen[cs]e(?:[-_.](?!.*(?:third|3rd|part(?:y|ies)|notice|depend|docs?\b))[\w.-]+)?$/i,
-    /^copying(?:\.(?:md|txt|lesser))?$/i,
-  ];
-  for (const rank of ranks) {
-    const matching = files.filter((file) => rank.test(file)).sort(compareText);
+  const own = files.filter((file) => !NOT_ITS_OWN.test(file)).sort(compareText);
+  for (const rank of RANKS) {
+    const matching = own.filter((file) => rank.test(file));
     if (matching.length > 0) return matching;
   }
   return [];
