@@ -1,4 +1,25 @@
-import type { Clock, IterateOptions, Listener, Logger, Random, Unsubscribe } from "@parallax/core";
+import {
+  type Clock,
+  type IterateOptions,
+  type Listener,
+  type Logger,
+  noopLogger,
+  ParallaxError,
+  type Random,
+  randomId,
+  systemClock,
+  systemRandom,
+  type Unsubscribe,
+  withDeadline,
+} from "@parallax/core";
+import { formatCursor } from "./cursor.ts";
+import { checkTopic, encodeEvent } from "./events.ts";
+import { createFeed, type Feed } from "./feed.ts";
+import { iterateItems } from "./iterate.ts";
+import { closedError, createPublisher } from "./publisher.ts";
+import type { TopicLog } from "./store.ts";
+import { createFeedMember } from "./subscription.ts";
+import { createSyncLatency } from "./sync-latency.ts";
 
 /** What is published. References, not payloads: at most 16 KiB of JSON (S7). */
 export interface BusEvent {
@@ -90,13 +111,18 @@ export interface EventBus {
   /** Receives hints for `nodeId`. */
   receive(nodeId: string, listener: Listener<NodeMessage>): Unsubscribe;
   stats(): EventBusStats;
-  /** Told by the state store what it appended, so that sync latency covers records too: `tag` of the event, and when it was sent. */
+  /**
+   * Told by the state store what it appends, so that sync latency covers records too: the events' tags, and `clock.now()`
+   * from before the write. Call it before the write: the delivery may be faster than the write's answer.
+   */
   sent(topic: string, tags: readonly string[], sentAt: number): void;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface EventBusOptions {
+  /** Where the logs are. The bus closes it. */
+  readonly store: TopicLog;
   /** Publishes of one tick travel together, up to this many. Default 128. */
   readonly batchSize?: number;
   /** How often the position is compared with the log's top (E2). Default 5000. */
@@ -105,4 +131,143 @@ export interface EventBusOptions {
   readonly random?: Random;
   readonly logger?: Logger;
   readonly onError?: (error: unknown) => void;
+}
+
+/** How long closing waits for events that are on their way. */
+const closeTimeoutMs = 5000;
+
+/**
+ * Makes an event bus on a store: `memoryTopicLog` or `redisTopicLog`.
+ * @throws ParallaxError `invalid_options` for a batch size or an interval that is not positive.
+ */
+export function createEventBus(options: EventBusOptions): EventBus {
+  const { store: log, batchSize = 128, checkIntervalMs = 5000 } = options;
+  const { clock = systemClock, random = systemRandom, logger = noopLogger } = options;
+  const { onError = (error) => logger.warn("the event bus tries again after a failure", { error }) } =
+    options;
+  checkOptions(batchSize, checkIntervalMs);
+
+  const feeds = new Map<string, Feed>();
+  const publisher = createPublisher(log, batchSize);
+  const latency = createSyncLatency(clock);
+  const gaps = { trimmed: 0, epoch: 0, rewound: 0, overflow: 0 };
+  const closers = new Set<() => void>();
+  const stopped = new AbortController();
+  let delivered = 0;
+  let published = 0;
+  let closing: Promise<void> | undefined;
+
+  function feedOf(topic: string): Feed {
+    const existing = feeds.get(topic);
+    if (existing) return existing;
+    const feed = createFeed({ topic, log, clock, logger, checkIntervalMs, onError });
+    feeds.set(topic, feed);
+    return feed;
+  }
+
+  function sent(topic: string, tags: readonly string[], sentAt: number): void {
+    if (feeds.get(topic)?.size) latency.sent(tags, sentAt);
+  }
+
+  function subscribe(
+    topic: string,
+    { from, onError: onListenerError = onError }: SubscribeOptions,
+    listener: Listener<Delivered | Gap>,
+  ): Subscription {
+    checkTopic(topic);
+    if (closing) throw closedError();
+    const feed = feedOf(topic);
+    const member = createFeedMember({
+      ...{ topic, log, clock, random, from, onError },
+      onItem(item, tag) {
+        if (item.type === "gap") gaps[item.reason] += 1;
+        else delivered += 1;
+        if (tag !== undefined) latency.delivered(tag);
+        try {
+          listener(item);
+        } catch (error) {
+          onListenerError(error);
+        }
+      },
+      onClose() {
+        feed.remove(member);
+        closers.delete(member.close);
+      },
+    });
+    closers.add(member.close);
+    feed.add(member);
+    return member.subscription;
+  }
+
+  async function close(): Promise<void> {
+    const bound = { clock, timeoutMs: closeTimeoutMs, what: "appending the last events" };
+    await withDeadline(publisher.close(), bound).catch(onError);
+    stopped.abort();
+    for (const closeOne of [...closers]) closeOne();
+    await log[Symbol.asyncDispose]();
+  }
+
+  const bus: EventBus = {
+    async publish(topic, event, { key } = {}) {
+      checkTopic(topic);
+      const json = encodeEvent(event, `publishing to ${topic}`);
+      const tag = randomId("", random);
+      sent(topic, [tag], clock.now());
+      const partition = key === undefined ? 0 : log.partitionOf(topic, key);
+      await publisher.publish(topic, partition, { tag, json });
+      published += 1;
+    },
+    subscribe,
+    iterate(topic, { from, onError: onListenerError, ...bounds } = {}) {
+      const given = { ...(from && { from }), ...(onListenerError && { onError: onListenerError }) };
+      const onOverflowGap = (): void => {
+        gaps.overflow += 1;
+      };
+      const within = { ...bounds, closed: stopped.signal, onOverflowGap };
+      return iterateItems((listener) => subscribe(topic, given, listener), within);
+    },
+    async position(topic) {
+      checkTopic(topic);
+      return formatCursor(topic, await log.position(topic));
+    },
+    async send(nodeId, message) {
+      if (closing) throw closedError();
+      encodeEvent(message, `sending to ${nodeId}`);
+      await log.send(nodeId, message);
+    },
+    receive(nodeId, listener): Unsubscribe {
+      if (closing) throw closedError();
+      const stop = log.receive(nodeId, (message) => {
+        try {
+          listener(message);
+        } catch (error) {
+          onError(error);
+        }
+      });
+      closers.add(stop);
+      return () => {
+        closers.delete(stop);
+        stop();
+      };
+    },
+    stats: () => ({
+      syncLatencyMs: latency.summary(),
+      gaps: { ...gaps },
+      delivered,
+      published,
+      live: [...feeds.values()].every((feed) => feed.live),
+    }),
+    sent,
+    close: () => (closing ??= close()),
+    [Symbol.asyncDispose]: () => bus.close(),
+  };
+  return bus;
+}
+
+function checkOptions(batchSize: number, checkIntervalMs: number): void {
+  if (Number.isInteger(batchSize) && batchSize > 0 && checkIntervalMs > 0) return;
+  throw new ParallaxError(
+    "invalid_options",
+    `creating an event bus with batchSize ${batchSize} and checkIntervalMs ${checkIntervalMs}: both have to be positive, batchSize a whole number`,
+  );
 }

@@ -1,13 +1,15 @@
-export type {
-  BusEvent,
-  Cursor,
-  Delivered,
-  EventBus,
-  EventBusOptions,
-  EventBusStats,
-  From,
-  Gap,
-  NodeMessage,
-  SubscribeOptions,
-  Subscription,
+export {
+  type BusEvent,
+  type Cursor,
+  createEventBus,
+  type Delivered,
+  type EventBus,
+  type EventBusOptions,
+  type EventBusStats,
+  type From,
+  type Gap,
+  type NodeMessage,
+  type SubscribeOptions,
+  type Subscription,
 } from "./event-bus.ts";
+export type { LogBatch, LogEntry, LogPage, LogPosition, TaggedEvent, TopicLog } from "./store.ts";
