@@ -1,0 +1,135 @@
+/** An agent that is connected to this node, as far as dispatch cares. */
+export interface RosterEntry {
+  readonly agentId: string;
+  readonly capabilities: ReadonlySet<string>;
+  /** How many tasks it takes at once. */
+  readonly slots: number;
+  /** Tasks that it holds or that a slot is kept for, by task id. */
+  readonly held: ReadonlySet<string>;
+}
+
+interface Entry extends RosterEntry {
+  capabilities: ReadonlySet<string>;
+  slots: number;
+  readonly held: Set<string>;
+}
+
+/**
+ * The agents of this node and their free slots. For every set of capabilities that was ever asked for it keeps the free
+ * agents that fit in the order in which they were last used, so that a pick takes constant time and work goes round.
+ */
+export interface Roster {
+  /** Adds an agent, or changes what is known of it; what it holds stays. */
+  put(agent: {
+    readonly agentId: string;
+    readonly capabilities: readonly string[];
+    readonly slots: number;
+  }): void;
+  remove(agentId: string): void;
+  get(agentId: string): RosterEntry | undefined;
+  all(): Iterable<RosterEntry>;
+  readonly size: number;
+  /** Takes a slot of the free agent that was used longest ago. Undefined when none is free. */
+  take(taskId: string, capabilities: readonly string[], excluded: ReadonlySet<string>): string | undefined;
+  /** Takes a slot of this very agent, beyond its limit if it must be: it holds the task already. */
+  hold(agentId: string, taskId: string): void;
+  /** Gives a slot back. */
+  release(agentId: string, taskId: string): void;
+  /** Whether any connected agent has the capabilities, free or not. */
+  serves(capabilities: readonly string[]): boolean;
+  /** Free slots by set of capabilities, for the beat. */
+  capacity(): Readonly<Record<string, number>>;
+}
+
+/** A set of capabilities as a map key. */
+export function capabilityKey(capabilities: Iterable<string>): string {
+  return [...capabilities].sort().join("+");
+}
+
+/** Makes an empty roster. `onFree` is called whenever an agent has gained a free slot. */
+export function createRoster(onFree: (agentId: string) => void): Roster {
+  const entries = new Map<string, Entry>();
+  /** By capability key: the free agents that fit, least recently used first. */
+  const free = new Map<string, { readonly wanted: readonly string[]; readonly agents: Set<Entry> }>();
+
+  const fits = (entry: Entry, wanted: readonly string[]): boolean =>
+    wanted.every((name) => entry.capabilities.has(name));
+  const hasFree = (entry: Entry): boolean => entry.held.size < entry.slots;
+
+  function refile(entry: Entry): void {
+    for (const { wanted, agents } of free.values()) {
+      agents.delete(entry);
+      if (entries.get(entry.agentId) === entry && hasFree(entry) && fits(entry, wanted)) agents.add(entry);
+    }
+  }
+
+  function freeFor(wanted: readonly string[]): Set<Entry> {
+    const key = capabilityKey(wanted);
+    let line = free.get(key);
+    if (!line) {
+      line = {
+        wanted: [...wanted],
+        agents: new Set([...entries.values()].filter((entry) => hasFree(entry) && fits(entry, wanted))),
+      };
+      free.set(key, line);
+    }
+    return line.agents;
+  }
+
+  return {
+    put({ agentId, capabilities, slots }) {
+      const entry: Entry = entries.get(agentId) ?? {
+        agentId,
+        capabilities: new Set(),
+        slots,
+        held: new Set(),
+      };
+      entry.capabilities = new Set(capabilities);
+      entry.slots = slots;
+      entries.set(agentId, entry);
+      refile(entry);
+      if (hasFree(entry)) onFree(agentId);
+    },
+    remove(agentId) {
+      const entry = entries.get(agentId);
+      if (!entry) return;
+      entries.delete(agentId);
+      refile(entry);
+    },
+    get: (agentId) => entries.get(agentId),
+    all: () => entries.values(),
+    get size() {
+      return entries.size;
+    },
+    take(taskId, capabilities, excluded) {
+      for (const entry of freeFor(capabilities)) {
+        if (excluded.has(entry.agentId)) continue;
+        entry.held.add(taskId);
+        refile(entry);
+        return entry.agentId;
+      }
+      return undefined;
+    },
+    hold(agentId, taskId) {
+      const entry = entries.get(agentId);
+      if (!entry) return;
+      entry.held.add(taskId);
+      refile(entry);
+    },
+    release(agentId, taskId) {
+      const entry = entries.get(agentId);
+      if (!entry?.held.delete(taskId)) return;
+      refile(entry);
+      if (hasFree(entry)) onFree(agentId);
+    },
+    serves: (capabilities) => [...entries.values()].some((entry) => fits(entry, capabilities)),
+    capacity() {
+      const capacity: Record<string, number> = {};
+      for (const entry of entries.values()) {
+        const key = capabilityKey(entry.capabilities);
+        capacity[key] = (capacity[key] ?? 0) + Math.max(0, entry.slots - entry.held.size);
+      }
+      return capacity;
+    },
+  };
+}

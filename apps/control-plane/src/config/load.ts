@@ -1,0 +1,192 @@
+import { existsSync } from "node:fs";
+import { hostname, networkInterfaces } from "node:os";
+import { ParallaxError } from "@parallax/core";
+import type { z } from "zod";
+import { type Config, configSchema } from "./schema.ts";
+import { type ConfigFile, type Origin, readConfigFile, readEnvironment, type Setting } from "./sources.ts";
+
+const defaultFile = "parallax.config.yaml";
+
+export interface LoadOptions {
+  /** `--config`. Default: `PARALLAX_CONFIG`, else `parallax.config.yaml` in the working directory, if it is there. */
+  readonly file?: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** From command-line flags; they beat the environment, which beats the file. */
+  readonly flags?: readonly Setting[];
+}
+
+/** One thing that is wrong. */
+export interface ConfigProblem {
+  readonly path: string;
+  readonly origin: Origin | undefined;
+  readonly message: string;
+}
+
+/** What was read: the configuration, and what to tell the operator though it is no error. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly notes: readonly string[];
+  readonly file: string | undefined;
+}
+
+/**
+ * Reads and checks the configuration.
+ * @throws ParallaxError `invalid_config` that lists every problem with its path, its place and what would be right.
+ */
+export function loadConfig(options: LoadOptions): LoadedConfig {
+  const path =
+    options.file ??
+    options.environment.PARALLAX_CONFIG ??
+    (existsSync(defaultFile) ? defaultFile : undefined);
+  const file = path === undefined ? undefined : readConfigFile(path);
+  const settings = [...readEnvironment(options.environment), ...(options.flags ?? [])];
+  const { raw, notes } = merge(file, settings);
+  const misplaced = findMisplacedRedis(raw, file);
+
+  const parsed = configSchema.safeParse(raw);
+  if (parsed.success && misplaced.length === 0) return { config: parsed.data, notes, file: path };
+  const found = parsed.success
+    ? []
+    : parsed.error.issues.flatMap((issue) => problemsOf(issue, file, settings));
+  const problems = [...misplaced, ...found.filter((problem) => problem.path !== "highAvailability.redis")];
+  throw new ParallaxError("invalid_config", describe(problems), { details: { problems } });
+}
+
+type Raw = Record<string, unknown>;
+
+function merge(file: ConfigFile | undefined, settings: readonly Setting[]): { raw: Raw; notes: string[] } {
+  const raw: Raw = structuredClone(file?.content ?? {});
+  const notes: string[] = [];
+  for (const { path, value } of settings) {
+    // A URL from outside replaces whatever the file says about where Redis is.
+    if (path.join(".") === "redis.url")
+      for (const key of ["cluster", "sentinel"]) remove(raw, ["redis", key]);
+    set(raw, path, value);
+  }
+  const redis = raw.redis;
+  if (isRecord(redis) && redis.url !== undefined && (redis.cluster ?? redis.sentinel) !== undefined) {
+    notes.push(
+      `redis.url is ignored, for redis.${redis.cluster === undefined ? "sentinel" : "cluster"} stands beside it`,
+    );
+    remove(raw, ["redis", "url"]);
+  }
+  return { raw, notes };
+}
+
+function isRecord(value: unknown): value is Raw {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function set(target: Raw, [key = "", ...rest]: readonly string[], value: unknown): void {
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const child = target[key];
+  const next: Raw = isRecord(child) ? child : {};
+  target[key] = next;
+  set(next, rest, value);
+}
+
+function remove(target: Raw, [key = "", ...rest]: readonly string[]): void {
+  const child = target[key];
+  if (rest.length === 0) delete target[key];
+  else if (isRecord(child)) remove(child, rest);
+}
+
+/** `redis` stands beside `highAvailability`; below it is a common slip that deserves its own words. */
+function findMisplacedRedis(raw: Raw, file: ConfigFile | undefined): ConfigProblem[] {
+  const { highAvailability } = raw;
+  if (!isRecord(highAvailability) || !("redis" in highAvailability)) return [];
+  const origin = file?.originOf(["highAvailability", "redis"]);
+  return [
+    {
+      path: "highAvailability.redis",
+      origin,
+      message: "move `redis` to the top level, beside `highAvailability`",
+    },
+  ];
+}
+
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  file: ConfigFile | undefined,
+  settings: readonly Setting[],
+): ConfigProblem[] {
+  const paths =
+    issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
+  return paths.map((path) => ({
+    path: path.join("."),
+    origin: originOf(path, file, settings),
+    message: issue.code === "unrecognized_keys" ? unknownKey(path) : issue.message,
+  }));
+}
+
+function unknownKey(path: readonly PropertyKey[]): string {
+  let schema: unknown = configSchema;
+  for (const key of path.slice(0, -1)) schema = Reflect.get(shapeOf(schema), key);
+  const known = Object.keys(shapeOf(schema));
+  return `there is no such key; remove it, or use one of ${known.join(", ")}`;
+}
+
+/** The keys that a schema knows, looked for behind defaults and transforms. */
+function shapeOf(schema: unknown): object {
+  let current: unknown = schema;
+  for (let depth = 0; depth < 8 && isRecord(Object(current)); depth += 1) {
+    if (typeof current !== "object" || current === null) return {};
+    if ("shape" in current && typeof current.shape === "object" && current.shape !== null)
+      return current.shape;
+    const definition: unknown = "def" in current ? current.def : undefined;
+    if (!isRecord(definition)) return {};
+    current = definition.innerType ?? definition.in;
+  }
+  return {};
+}
+
+function originOf(
+  path: readonly PropertyKey[],
+  file: ConfigFile | undefined,
+  settings: readonly Setting[],
+): Origin | undefined {
+  const text = path.join(".");
+  const setting = settings.findLast((candidate) => `${text}.`.startsWith(`${candidate.path.join(".")}.`));
+  return setting?.origin ?? file?.originOf(path);
+}
+
+function describe(problems: readonly ConfigProblem[]): string {
+  const lines = problems.map(
+    ({ path, origin, message }) => `  ${place(origin)}${path || "the file"}: ${message}`,
+  );
+  return ["reading the configuration: correct the following", ...lines].join("\n");
+}
+
+function place(origin: Origin | undefined): string {
+  switch (origin?.source) {
+    case undefined:
+      return "";
+    case "file":
+      return origin.line === undefined ? `${origin.file}: ` : `${origin.file}:${origin.line}: `;
+    case "environment":
+      return `${origin.variable}: `;
+    case "flag":
+      return `--${origin.flag}: `;
+  }
+}
+
+/** What this machine answers for what the configuration leaves open. */
+export function nodeIdOf(config: Config): string {
+  return config.node.id ?? hostname();
+}
+
+/** Where the server listens: everywhere only if it asks for tokens. */
+export function hostOf(config: Config): string {
+  return config.server.host ?? (config.server.auth.tokens.length > 0 ? "0.0.0.0" : "127.0.0.1");
+}
+
+/** Where others reach this node: as configured, else the first address that is not this machine's own, and the port. */
+export function addressOf(config: Config, port: number): string {
+  if (config.node.address !== undefined) return config.node.address;
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  const outside = addresses.find(({ family, internal }) => family === "IPv4" && !internal);
+  return `${outside?.address ?? "127.0.0.1"}:${port}`;
+}

@@ -1,0 +1,208 @@
+import { parseDuration } from "@parallax/core";
+import { z } from "zod";
+
+const durationHint = "write a duration such as 250ms, 15s, 1m or 2h, or a number of milliseconds";
+
+/** A duration in milliseconds. */
+const duration = z
+  .union([z.string(), z.number()], { error: durationHint })
+  .transform((value, context): number => {
+    try {
+      return parseDuration(value);
+    } catch {
+      context.issues.push({ code: "custom", message: durationHint, input: value });
+      return z.NEVER;
+    }
+  });
+
+const unitBytes = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+const sizeHint = "write a size such as 512KiB, 1MiB or 2GiB, or a number of bytes";
+
+/** A size in bytes. */
+const size = z
+  .union([z.string(), z.number().int().positive()], { error: sizeHint })
+  .transform((value, context): number => {
+    if (typeof value === "number") return value;
+    const [, amount, unit] = /^(\d+)(B|KiB|MiB|GiB)?$/.exec(value.trim()) ?? [];
+    const bytes = Number(amount) * unitBytes[isUnit(unit) ? unit : "B"];
+    if (bytes > 0) return bytes;
+    context.issues.push({ code: "custom", message: sizeHint, input: value });
+    return z.NEVER;
+  });
+
+function isUnit(text: string | undefined): text is keyof typeof unitBytes {
+  return text !== undefined && Object.hasOwn(unitBytes, text);
+}
+
+const hostAndPort = z.string().regex(/^[^\s:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, "write host:port");
+const count = z.number().int().positive();
+/** Environment variables and flags are text. */
+const flag = z.union([z.boolean(), z.stringbool()], { error: "write true or false" });
+const wholeNumber = z.coerce.number<number | string>().int();
+
+const leaderElection = z
+  .strictObject({
+    enabled: flag.default(true).describe("Whether this node may lead."),
+    leaseDuration: duration.default(15_000).describe("How long leadership lasts without a renewal."),
+    renewDeadline: duration
+      .optional()
+      .describe("How long the leader trusts its last renewal. Default 2/3 of leaseDuration."),
+    retryPeriod: duration.optional().describe("The wait between renewals. Default 2/15 of leaseDuration."),
+  })
+  .transform(({ enabled, leaseDuration, renewDeadline, retryPeriod }) => ({
+    enabled,
+    leaseDurationMs: leaseDuration,
+    renewDeadlineMs: renewDeadline ?? (leaseDuration * 2) / 3,
+    retryPeriodMs: retryPeriod ?? (leaseDuration * 2) / 15,
+  }));
+
+const memberHealth = z
+  .strictObject({
+    checkInterval: duration.default(5000).describe("The time between a node's beats."),
+    timeout: duration.default(3000).describe("Bounds one beat; shorter than checkInterval."),
+    unhealthyThreshold: count.default(3).describe("How many missed intervals make a member unhealthy."),
+    removeAfter: duration.default(600_000).describe("How long a failed member stays listed."),
+  })
+  .transform(({ checkInterval, timeout, unhealthyThreshold, removeAfter }) => ({
+    checkIntervalMs: checkInterval,
+    timeoutMs: timeout,
+    unhealthyThreshold,
+    removeAfterMs: removeAfter,
+  }));
+
+const highAvailability = z.strictObject({
+  enabled: flag.default(false).describe("Whether several nodes share one Redis. Needs redis."),
+  clusterId: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, "write 1 to 64 letters, digits, dots, dashes")
+    .default("default"),
+  leaderElection: leaderElection.prefault({}),
+  memberHealth: memberHealth.prefault({}),
+  stateSync: z.strictObject({ batchSize: count.max(10_000).default(128) }).prefault({}),
+});
+
+const redis = z.strictObject({
+  url: z
+    .string()
+    .regex(/^rediss?:\/\/.+/, "write redis://host:port or rediss://host:port")
+    .optional(),
+  cluster: z.strictObject({ nodes: z.array(hostAndPort).min(1) }).optional(),
+  sentinel: z.strictObject({ master: z.string().min(1), nodes: z.array(hostAndPort).min(1) }).optional(),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  keyPrefix: z
+    .string()
+    .regex(/^[^{}\s]*$/, "write it without braces and spaces")
+    .default("parallax:"),
+  durability: z
+    .strictObject({ replicas: z.number().int().min(0).optional(), timeout: duration.default(1000) })
+    .prefault({}),
+  partitions: count.max(256).default(16).describe("Only on Redis Cluster; fixed for the life of a cluster."),
+});
+
+const roles = ["api", "agent", "admin"] as const;
+
+const server = z.strictObject({
+  host: z.string().min(1).optional().describe("Default 127.0.0.1 without tokens, 0.0.0.0 with."),
+  port: wholeNumber.pipe(z.number().min(0).max(65_535)).default(8080),
+  drainTimeout: duration.default(30_000),
+  maxBody: size.default(1024 ** 2).describe("The longest request body."),
+  auth: z
+    .strictObject({
+      tokens: z
+        .array(z.strictObject({ token: z.string().min(8, "use 8 characters or more"), role: z.enum(roles) }))
+        .default([]),
+    })
+    .prefault({}),
+});
+
+/** `parallax.config.yaml`: every key, its default and its meaning. Durations come out in milliseconds, sizes in bytes. */
+export const configSchema = z
+  .strictObject({
+    highAvailability: highAvailability.prefault({}),
+    redis: redis.prefault({}),
+    node: z
+      .strictObject({
+        id: z
+          .string()
+          .regex(/^[\w.-]{1,128}$/, "write 1 to 128 letters, digits, dots, dashes")
+          .optional(),
+        address: hostAndPort.optional(),
+        zone: z.string().min(1).optional(),
+      })
+      .prefault({}),
+    server: server.prefault({}),
+    patterns: z.strictObject({ directory: z.string().min(1).default("./patterns") }).prefault({}),
+    executions: z
+      .strictObject({
+        retention: duration.default(86_400_000),
+        maxFinished: count.default(1_000_000),
+        defaultTimeout: duration.default(60_000),
+      })
+      .prefault({}),
+    agents: z
+      .strictObject({ reconnectGrace: duration.default(30_000), maxPayload: size.default(1024 ** 2) })
+      .prefault({}),
+    log: z
+      .strictObject({
+        level: z.enum(["debug", "info", "warn", "error"]).default("info"),
+        format: z.enum(["json", "pretty"]).default("json"),
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    for (const { path, message } of brokenRelations(config))
+      context.addIssue({ code: "custom", path: [...path], message });
+  });
+
+/** The configuration of a node, checked, with every default filled in. */
+export type Config = z.output<typeof configSchema>;
+export type Role = (typeof roles)[number];
+
+interface BrokenRelation {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** What no single value shows. */
+function brokenRelations(config: {
+  readonly highAvailability: z.output<typeof highAvailability>;
+  readonly redis: z.output<typeof redis>;
+}): BrokenRelation[] {
+  const { enabled, leaderElection: lease, memberHealth: member } = config.highAvailability;
+  const { url, cluster, sentinel } = config.redis;
+  const under = (...keys: string[]): string[] => ["highAvailability", ...keys];
+  const relations: (BrokenRelation & { readonly holds: boolean })[] = [
+    {
+      holds: lease.renewDeadlineMs < lease.leaseDurationMs,
+      path: under("leaderElection", "renewDeadline"),
+      message: "must be shorter than leaseDuration",
+    },
+    {
+      holds: lease.renewDeadlineMs > 1.2 * lease.retryPeriodMs,
+      path: under("leaderElection", "retryPeriod"),
+      message: "must be so short that renewDeadline is longer than 1.2 times retryPeriod",
+    },
+    {
+      holds: lease.retryPeriodMs > 0,
+      path: under("leaderElection", "retryPeriod"),
+      message: "must be longer than 0",
+    },
+    {
+      holds: member.timeoutMs < member.checkIntervalMs,
+      path: under("memberHealth", "timeout"),
+      message: "must be shorter than checkInterval",
+    },
+    {
+      holds: !(cluster && sentinel),
+      path: ["redis", "sentinel"],
+      message: "can't stand beside redis.cluster; keep the one that your Redis is",
+    },
+    {
+      holds: !enabled || url !== undefined || cluster !== undefined || sentinel !== undefined,
+      path: under("enabled"),
+      message: "needs Redis; set redis.url, redis.sentinel or redis.cluster, or PARALLAX_REDIS_URL",
+    },
+  ];
+  return relations.filter(({ holds }) => !holds);
+}

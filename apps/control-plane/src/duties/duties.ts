@@ -1,0 +1,74 @@
+import { type Clock, isParallaxError, type Logger } from "@parallax/core";
+import type { Term } from "@parallax/leader-election";
+import type { StateStore } from "@parallax/state-store";
+
+/** Background work that the leader does, and nobody else. Every write in it carries the term (L7) and is right by itself (L9). */
+export interface Duty {
+  readonly name: string;
+  /** Milliseconds between the end of one run and the start of the next. */
+  readonly everyMs: number;
+  run(term: Term): Promise<void>;
+}
+
+export interface DutiesOptions {
+  readonly store: StateStore;
+  readonly duties: readonly Duty[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onRun?: (name: string, durationMs: number, ok: boolean) => void;
+}
+
+/**
+ * What a node does while it leads: raises the fence in every partition before it reads anything (L8), then runs the duties
+ * until the term ends. Resolves when all of them have stopped.
+ */
+export function createLeadership(options: DutiesOptions): (term: Term) => Promise<void> {
+  const { store, duties, clock, logger, onRun } = options;
+
+  async function runDuty(duty: Duty, term: Term): Promise<void> {
+    while (!term.signal.aborted) {
+      const startedMs = clock.now();
+      let ok = true;
+      try {
+        term.assertValid();
+        await duty.run(term);
+      } catch (error) {
+        ok = false;
+        if (term.signal.aborted) return;
+        logger.warn("a duty failed; it runs again", { duty: duty.name, error });
+      }
+      onRun?.(duty.name, clock.now() - startedMs, ok);
+      await clock.sleep(duty.everyMs, term.signal).catch(ignoreAbort);
+    }
+  }
+
+  async function raiseFence(term: Term): Promise<boolean> {
+    while (!term.signal.aborted) {
+      try {
+        const raised = await store.raiseFence(term.token);
+        if (raised.outcome === "ok") return true;
+        term.reissue(raised.fence);
+        return false;
+      } catch (error) {
+        logger.warn("could not raise the fence; trying again", { term: term.token, error });
+        await clock.sleep(500, term.signal).catch(ignoreAbort);
+      }
+    }
+    return false;
+  }
+
+  return async (term) => {
+    logger.info("leading", { term: term.token });
+    if (await raiseFence(term)) await Promise.all(duties.map((duty) => runDuty(duty, term)));
+    // A term lasts until it is lost or given up, not until its duties happen to end.
+    if (!term.signal.aborted)
+      await new Promise<void>((resolve) =>
+        term.signal.addEventListener("abort", () => resolve(), { once: true }),
+      );
+    logger.info("not leading any more", { term: term.token });
+  };
+}
+
+function ignoreAbort(error: unknown): void {
+  if (!isParallaxError(error, "aborted")) throw error;
+}

@@ -1,0 +1,163 @@
+import { type Clock, isParallaxError, ParallaxError } from "@parallax/core";
+import type {
+  Execution,
+  ExecutionPage,
+  ListExecutionsQuery,
+  PatternDefinition,
+  SubmitExecution,
+} from "@parallax/protocol";
+import type { Collection, ListOptions, Stored } from "@parallax/state-store";
+import type { StoreTime } from "../store-time.ts";
+import type { Finals } from "./finals.ts";
+import { readInbox } from "./inbox.ts";
+import { eventOf } from "./journal.ts";
+import type { Ownership } from "./ownership.ts";
+import { type ExecutionRecord, isFinal } from "./record.ts";
+import { assertSameRequest, draftExecution, type Submission } from "./submission.ts";
+import { viewOf } from "./view.ts";
+
+/** Where a new execution goes: this node unless it drains. */
+export interface Owner {
+  readonly nodeId: string;
+  readonly owner: string;
+}
+
+export interface CatalogOptions {
+  readonly executions: Collection<ExecutionRecord>;
+  readonly ownership: Ownership;
+  readonly finals: Finals;
+  readonly clock: Clock;
+  readonly storeTime: StoreTime;
+  /** @throws ParallaxError `pattern_not_found` */
+  readonly pattern: (name: string) => Promise<PatternDefinition>;
+  /** Who owns what is created now. @throws ParallaxError `draining` when no node takes it. */
+  readonly chooseOwner: () => Owner;
+  readonly nodeId: string;
+  /** Tells another node that it was given an execution. */
+  readonly tellOwner: (nodeId: string) => void;
+  readonly defaultTimeoutMs: number;
+}
+
+/** Executions as the API sees them: any node answers for all of them. */
+export interface Catalog {
+  /** Journals the execution, then answers. `created` is false for a repetition under the same idempotency key. */
+  submit(
+    submission: Omit<Submission, "definition">,
+  ): Promise<{ readonly execution: Execution; readonly created: boolean }>;
+  /** @throws ParallaxError `execution_not_found` */
+  get(id: string): Promise<Execution>;
+  list(query: ListExecutionsQuery): Promise<ExecutionPage>;
+  /** Waits until it has ended, for at most `timeoutMs`; then as it is. @throws ParallaxError `execution_not_found` */
+  wait(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Execution>;
+  /** @throws ParallaxError `execution_not_found`, `execution_finished` */
+  cancel(id: string): Promise<Execution>;
+  /** Runs it again as a new execution. @throws ParallaxError `execution_not_found`, `execution_open` */
+  retry(id: string, caller: string, idempotencyKey: string | undefined): Promise<Execution>;
+}
+
+/** How long `cancel` waits for the owner to note it, in ms. */
+const cancelWaitMs = 5000;
+
+export function createCatalog(options: CatalogOptions): Catalog {
+  const { executions, ownership, finals, storeTime, nodeId, defaultTimeoutMs } = options;
+
+  async function read(id: string): Promise<Stored<ExecutionRecord>> {
+    const stored = await executions.get(id);
+    if (stored) return stored;
+    throw new ParallaxError(
+      "execution_not_found",
+      `reading execution ${id}: there is none, or no longer; check the id`,
+    );
+  }
+
+  const catalog: Catalog = {
+    async submit(submission) {
+      const definition = await options.pattern(submission.request.pattern);
+      const { nodeId: target, owner } = options.chooseOwner();
+      const draft = draftExecution(
+        { ...submission, definition },
+        { nodeId: target, owner, nowMs: storeTime.now(), defaultTimeoutMs },
+      );
+      const event = eventOf(draft.id, undefined, draft.record);
+      const result = await executions
+        .create(draft.id, draft.record, event ? { event } : {})
+        .catch((error: unknown) => refuseNamingId(draft.id, error));
+      if (result.outcome === "exists") {
+        assertSameRequest(result.record.value, draft);
+        return { execution: viewOf(draft.id, result.record.value), created: false };
+      }
+      if (result.outcome === "fenced")
+        throw new ParallaxError("conflict", "submitting an execution: try again");
+      storeTime.observe(result.storeTimeMs);
+      if (target === nodeId) ownership.start(draft.id, draft.record);
+      else options.tellOwner(target);
+      return { execution: viewOf(draft.id, draft.record), created: true };
+    },
+    async get(id) {
+      const [stored, inbox] = await Promise.all([read(id), executions.inbox(id)]);
+      return viewOf(id, stored.value, readInbox(inbox));
+    },
+    async list(query) {
+      const page = await executions.list(indexFor(query));
+      const matching = page.records.filter(({ value }) => matches(value, query));
+      return {
+        executions: matching.map(({ id, value }) => viewOf(id, value)),
+        ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
+      };
+    },
+    async wait(id, timeoutMs, signal) {
+      const isOver = async (): Promise<boolean> => isFinal((await read(id)).value.status);
+      await finals.wait(id, isOver, timeoutMs, signal);
+      return catalog.get(id);
+    },
+    async cancel(id) {
+      await read(id);
+      const receipt = await ownership.cancel(id, "cancelled on request");
+      if (receipt === "superseded") {
+        throw new ParallaxError(
+          "execution_finished",
+          `cancelling execution ${id}: it has already ended; nothing is left to cancel`,
+        );
+      }
+      return catalog.wait(id, cancelWaitMs);
+    },
+    async retry(id, caller, idempotencyKey) {
+      const { value } = await read(id);
+      if (!isFinal(value.status)) {
+        throw new ParallaxError(
+          "execution_open",
+          `retrying execution ${id}: it is still ${value.status}; cancel it or wait for its end`,
+        );
+      }
+      const request: SubmitExecution = { pattern: value.pattern, input: value.input ?? null, options: {} };
+      return (await catalog.submit({ request, caller, idempotencyKey, retryOf: id })).execution;
+    },
+  };
+  return catalog;
+}
+
+/** A create of unknown outcome may have worked: the caller learns the id under which it can look (attack A2). */
+function refuseNamingId(id: string, error: unknown): never {
+  const message = `submitting execution ${id}: the store did not answer, so it may or may not exist; look for it, or repeat with the same Idempotency-Key`;
+  throw isParallaxError(error, "timeout")
+    ? new ParallaxError("outcome_unknown", message, { cause: error, details: { executionId: id } })
+    : error;
+}
+
+/** The index that narrows most: a node or a pattern has more records than an open status, fewer than `completed`. */
+function indexFor(query: ListExecutionsQuery): ListOptions<ExecutionRecord> {
+  const { status, node, pattern, limit = 100, cursor } = query;
+  const page = { limit, ...(cursor === undefined ? {} : { cursor }) };
+  if (status !== undefined) return { ...page, index: "status", value: status };
+  if (node !== undefined) return { ...page, index: "nodeId", value: node };
+  if (pattern !== undefined) return { ...page, index: "pattern", value: pattern };
+  return page;
+}
+
+function matches(record: ExecutionRecord, { status, node, pattern }: ListExecutionsQuery): boolean {
+  return (
+    (status === undefined || record.status === status) &&
+    (node === undefined || record.nodeId === node) &&
+    (pattern === undefined || record.pattern === pattern)
+  );
+}

@@ -1,0 +1,222 @@
+import type { CancelTimer, Clock, Logger, Unsubscribe } from "@parallax/core";
+import type { Hub } from "../agents/hub.ts";
+import type { Roster } from "../agents/roster.ts";
+import type { MessageOf, NodeMessage } from "../node-messages.ts";
+import type { Broker, Courier, Delivery, Grant, Seek } from "./broker.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+
+export interface ExchangeOptions {
+  readonly nodeId: string;
+  readonly dispatcher: Dispatcher;
+  readonly roster: Roster;
+  readonly hub: () => Hub;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The other nodes that take work. */
+  readonly peers: () => readonly string[];
+  readonly send: (nodeId: string, message: NodeMessage) => void;
+  /** The node that an agent is connected to now, by its session. */
+  readonly whereIs: (agentId: string) => Promise<string | undefined>;
+  /** Reads a task of another node's execution as it was journaled; undefined if the assignment is not the current one. */
+  readonly journaled: (taskId: string, attempt: number, agentId: string) => Promise<Delivery | undefined>;
+  /** Milliseconds left until this store time. */
+  readonly remainingMs: (deadlineAtMs: number) => number;
+}
+
+/** Asking is repeated as long as the task waits; what was asked is forgotten after twice this time. */
+const askEveryMs = 5000;
+/** How long an agent is held for an offer that nobody takes up. */
+const offerHoldMs = 5000;
+
+/** What this node asked others for, and does for others: agents found across the cluster, and tasks brought to them. */
+export interface Exchange extends Broker, Courier {
+  receive(message: NodeMessage): void;
+}
+
+export function createExchange(options: ExchangeOptions): Exchange {
+  const { nodeId, dispatcher, roster, hub, clock, logger, peers, send } = options;
+  const seeking = new Map<string, Seek>();
+  /** Tasks of other nodes that stand in our line, and agents that we hold for them, by asker and task. */
+  const foreign = new Map<string, { readonly undo: () => void; readonly cancelTimer: CancelTimer }>();
+  let newAsks = new Set<string>();
+  let reminder: Unsubscribe | undefined;
+
+  function seek(wanted: Seek): Unsubscribe {
+    const { taskId, capabilities } = wanted;
+    let open = true;
+    const settle = (grant: Grant): void => {
+      if (!open) return release(taskId, grant);
+      close();
+      wanted.onGranted(grant);
+    };
+    const line = dispatcher.request({
+      taskId,
+      capabilities,
+      excluded: wanted.excluded,
+      onGranted: (agentId) => settle({ agentId, nodeId }),
+    });
+    function close(): void {
+      if (!open) return;
+      open = false;
+      if (!seeking.delete(taskId)) return;
+      line.withdraw();
+      for (const peer of peers()) send(peer, { type: "withdraw", from: nodeId, taskIds: [taskId] });
+    }
+    if (open) {
+      seeking.set(taskId, { ...wanted, onGranted: settle });
+      askSoon(taskId);
+    }
+    return close;
+  }
+
+  /** All that is asked for in one tick goes in one message per node. */
+  function askSoon(taskId: string): void {
+    if (newAsks.size === 0)
+      queueMicrotask(() => {
+        const asked = newAsks;
+        newAsks = new Set();
+        ask([...asked]);
+      });
+    newAsks.add(taskId);
+    reminder ??= clock.every(askEveryMs, () => {
+      if (seeking.size > 0) return ask([...seeking.keys()]);
+      reminder?.();
+      reminder = undefined;
+    });
+  }
+
+  function ask(taskIds: readonly string[]): void {
+    const tasks = taskIds.flatMap((taskId) => {
+      const wanted = seeking.get(taskId);
+      return wanted
+        ? [{ taskId, capabilities: [...wanted.capabilities], excluded: [...wanted.excluded()] }]
+        : [];
+    });
+    if (tasks.length === 0) return;
+    for (const peer of peers()) send(peer, { type: "ask", from: nodeId, tasks });
+  }
+
+  function onAsk({ from, tasks }: MessageOf<"ask">): void {
+    for (const { taskId, capabilities, excluded } of tasks) {
+      const key = `${from} ${taskId}`;
+      const setExcluded = new Set(excluded);
+      giveUp(key);
+      const line = dispatcher.request({
+        taskId,
+        capabilities,
+        excluded: () => setExcluded,
+        onGranted(agentId) {
+          claim(key);
+          keep(key, offerHoldMs, () => roster.release(agentId, taskId));
+          send(from, { type: "offer", from: nodeId, taskId, agentId });
+        },
+      });
+      if (!foreign.has(key)) keep(key, askEveryMs * 2, line.withdraw);
+    }
+  }
+
+  /** Keeps a place in the line or an agent for a while; `undo` runs when the time is over or it is given up before. */
+  function keep(key: string, ms: number, undo: () => void): void {
+    foreign.set(key, { undo, cancelTimer: clock.after(ms, () => giveUp(key)) });
+  }
+
+  function giveUp(key: string): void {
+    const kept = foreign.get(key);
+    claim(key);
+    kept?.undo();
+  }
+
+  /** What was kept has gone over to its purpose. */
+  function claim(key: string): void {
+    foreign.get(key)?.cancelTimer();
+    foreign.delete(key);
+  }
+
+  function onOffer({ from, taskId, agentId }: MessageOf<"offer">): void {
+    const wanted = seeking.get(taskId);
+    const grant = { agentId, nodeId: from };
+    if (wanted && !wanted.excluded().has(agentId)) wanted.onGranted(grant);
+    else release(taskId, grant);
+  }
+
+  function release(taskId: string, grant: Grant): void {
+    if (grant.nodeId === nodeId) roster.release(grant.agentId, taskId);
+    else send(grant.nodeId, { type: "release", from: nodeId, taskId, agentId: grant.agentId });
+  }
+
+  async function onDispatch({ from, taskId, attempt, agentId }: MessageOf<"dispatch">): Promise<void> {
+    const key = `${from} ${taskId}`;
+    const delivery = await options.journaled(taskId, attempt, agentId);
+    if (!delivery) return giveUp(key);
+    claim(key);
+    roster.hold(agentId, taskId);
+    hand(delivery);
+  }
+
+  function hand(delivery: Delivery): boolean {
+    const { taskId, attempt, agentId, capabilities, pattern, input } = delivery;
+    const deadlineMs = Math.max(0, options.remainingMs(delivery.deadlineAtMs));
+    const executionId = taskId.slice(0, taskId.lastIndexOf(":"));
+    return hub().send(agentId, {
+      type: "task",
+      taskId,
+      executionId,
+      attempt,
+      capabilities,
+      pattern,
+      input,
+      deadlineMs,
+    });
+  }
+
+  async function forward(delivery: Delivery): Promise<void> {
+    const { taskId, attempt, agentId } = delivery;
+    const target = delivery.resend ? await options.whereIs(agentId) : delivery.nodeId;
+    if (target !== undefined && target !== nodeId)
+      send(target, { type: "dispatch", from: nodeId, taskId, attempt, agentId });
+  }
+
+  return {
+    seek,
+    release,
+    deliver(delivery) {
+      if (hub().has(delivery.agentId)) hand(delivery);
+      else
+        forward(delivery).catch((error: unknown) =>
+          logger.warn("could not bring a task to its agent", { error }),
+        );
+    },
+    cancel({ taskId, attempt, agentId, nodeId: target }, reason) {
+      roster.release(agentId, taskId);
+      if (hub().send(agentId, { type: "cancel", taskId, reason })) return;
+      if (target !== nodeId)
+        send(target, { type: "cancel-task", from: nodeId, taskId, attempt, agentId, reason });
+    },
+    receive(message) {
+      switch (message.type) {
+        case "ask":
+          return onAsk(message);
+        case "withdraw":
+          for (const taskId of message.taskIds) giveUp(`${message.from} ${taskId}`);
+          return;
+        case "offer":
+          return onOffer(message);
+        case "release":
+          return giveUp(`${message.from} ${message.taskId}`);
+        case "dispatch":
+          return void onDispatch(message).catch((error: unknown) =>
+            logger.warn("could not take over a task", { error }),
+          );
+        case "cancel-task":
+          roster.release(message.agentId, message.taskId);
+          return void hub().send(message.agentId, {
+            type: "cancel",
+            taskId: message.taskId,
+            reason: message.reason,
+          });
+        default:
+          return;
+      }
+    },
+  };
+}

@@ -1,0 +1,234 @@
+import type { Clock, Logger } from "@parallax/core";
+import type { Collection, Stored } from "@parallax/state-store";
+import type { Receipt, TaskReports } from "../agents/hub.ts";
+import type { NodeMessage } from "../node-messages.ts";
+import type { StoreTime } from "../store-time.ts";
+import type { Broker, Courier } from "./broker.ts";
+import { createDriver, type Driver } from "./driver.ts";
+import { type Letter, letterKey, readInbox } from "./inbox.ts";
+import type { Journal } from "./journal.ts";
+import { type ExecutionRecord, executionOf, isFinal, taskIndex } from "./record.ts";
+
+export interface OwnershipOptions {
+  readonly nodeId: string;
+  /** The name under which this process owns executions. Another one after its incarnation has ended. */
+  readonly owner: () => string;
+  readonly executions: Collection<ExecutionRecord>;
+  readonly journal: Journal;
+  readonly broker: Broker;
+  readonly courier: Courier;
+  readonly clock: Clock;
+  readonly storeTime: StoreTime;
+  readonly logger: Logger;
+  readonly reconnectGraceMs: number;
+  readonly send: (nodeId: string, message: NodeMessage) => void;
+}
+
+/** The executions that this node owns, each with its driver, and the letters for everybody's. */
+export interface Ownership extends TaskReports {
+  /** Drives an execution that was just created with this node as its owner. */
+  start(id: string, record: ExecutionRecord): void;
+  /** X2: compares the index of what this node owns with its memory, and makes good the difference. */
+  reconcile(): Promise<void>;
+  receive(message: NodeMessage): void;
+  /** Asks the owner, whoever it is, to cancel. */
+  cancel(id: string, reason: string): Promise<Receipt>;
+  /** Gives every open execution to one of `successors` in turn, as a planned hand-over. */
+  handOver(successors: readonly string[], ownerOf: (nodeId: string) => string | undefined): Promise<void>;
+  /** Forgets everything: this incarnation has ended, and others own it now (M6). */
+  dropAll(): void;
+  /** How many executions this node drives. */
+  readonly open: number;
+}
+
+const pageSize = 500;
+
+export function createOwnership(options: OwnershipOptions): Ownership {
+  const { nodeId, owner, executions, clock, logger, send } = options;
+  const drivers = new Map<string, Driver>();
+  let reconciling: Promise<void> | undefined;
+  let reconcileAgain = false;
+
+  function drive(id: string, record: ExecutionRecord, version: number, letters: readonly Letter[]): void {
+    if (drivers.has(id) || isFinal(record.status) || record.owner !== owner()) return;
+    const driver = createDriver({
+      ...options,
+      id,
+      record,
+      version,
+      letters,
+      owner: owner(),
+      onEnded(how) {
+        if (drivers.get(id) === driver) drivers.delete(id);
+        logger.debug("an execution left this node", { execution: id, how });
+      },
+    });
+    drivers.set(id, driver);
+  }
+
+  async function load(id: string): Promise<void> {
+    if (drivers.has(id)) return;
+    const [stored, inbox] = await Promise.all([executions.get(id), executions.inbox(id)]);
+    if (stored) drive(id, stored.value, stored.version, readInbox(inbox));
+  }
+
+  async function ownedIds(): Promise<Set<string>> {
+    const ids = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const page = await executions.list({
+        index: "owner",
+        value: owner(),
+        limit: pageSize,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const { id } of page.records) ids.add(id);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return ids;
+  }
+
+  async function reconcileOnce(): Promise<void> {
+    const before = [...drivers.keys()];
+    const owned = await ownedIds();
+    const unknown = [...owned].filter((id) => !drivers.has(id));
+    if (unknown.length > 0) logger.info("taking over executions", { count: unknown.length });
+    await Promise.all(unknown.map(load));
+    for (const id of before) if (!owned.has(id)) await dropIfMoved(id);
+  }
+
+  async function dropIfMoved(id: string): Promise<void> {
+    const stored = await executions.get(id);
+    if (stored && stored.value.owner !== owner()) drivers.get(id)?.drop();
+  }
+
+  async function deliver(letter: Letter, executionId: string): Promise<Receipt> {
+    const driver = drivers.get(executionId);
+    const stored: Pick<Stored<ExecutionRecord>, "value"> | undefined = driver
+      ? { value: driver.record }
+      : await executions.get(executionId);
+    if (!stored) return "unknown";
+    const standing = letter.kind === "cancel" ? "asked" : standingOf(letter, stored.value);
+    if (standing !== "asked") return standing;
+    const result = await executions.deposit(executionId, letterKey(letter), JSON.stringify(letter));
+    if (result.outcome === "missing") return "unknown";
+    if (result.outcome === "final") return "superseded";
+    if (driver) driver.push(letter);
+    else send(stored.value.nodeId, { type: "letters", from: nodeId, executionId });
+    return result.outcome === "ok" || result.value === JSON.stringify(letter) ? "counted" : "superseded";
+  }
+
+  async function readLetters(executionId: string): Promise<void> {
+    const driver = drivers.get(executionId);
+    if (!driver) return load(executionId);
+    for (const letter of readInbox(await executions.inbox(executionId))) driver.push(letter);
+  }
+
+  /** To the driver if it is ours, else to whoever owns it. */
+  async function tellOwner(
+    executionId: string,
+    local: (driver: Driver) => void,
+    message: NodeMessage,
+  ): Promise<void> {
+    const driver = drivers.get(executionId);
+    if (driver) return local(driver);
+    const stored = await executions.get(executionId);
+    if (stored && !isFinal(stored.value.status) && stored.value.nodeId !== nodeId)
+      send(stored.value.nodeId, message);
+  }
+
+  function inBackground(work: Promise<unknown>): void {
+    work.catch((error: unknown) =>
+      logger.warn("a hint could not be followed; the next look at the index makes it good", { error }),
+    );
+  }
+
+  const ownership: Ownership = {
+    start: (id, record) => drive(id, record, 1, []),
+    reconcile() {
+      reconcileAgain = true;
+      reconciling ??= (async () => {
+        while (reconcileAgain) {
+          reconcileAgain = false;
+          await reconcileOnce();
+        }
+      })().finally(() => {
+        reconciling = undefined;
+      });
+      return reconciling;
+    },
+    receive(message) {
+      switch (message.type) {
+        case "accepted":
+          return drivers.get(executionOf(message.taskId))?.accepted(message.taskId, message.attempt);
+        case "lost": {
+          const { taskId, attempt, refused } = message;
+          return drivers.get(executionOf(taskId))?.push({ kind: "lost", taskId, attempt, refused });
+        }
+        case "letters":
+          return inBackground(readLetters(message.executionId));
+        case "adopt":
+          return inBackground(ownership.reconcile());
+        default:
+          return;
+      }
+    },
+    accepted(taskId, attempt) {
+      const message: NodeMessage = { type: "accepted", from: nodeId, taskId, attempt };
+      inBackground(tellOwner(executionOf(taskId), (driver) => driver.accepted(taskId, attempt), message));
+    },
+    lost(taskId, attempt, refused) {
+      const message: NodeMessage = { type: "lost", from: nodeId, taskId, attempt, refused };
+      const local = (driver: Driver): void => driver.push({ kind: "lost", taskId, attempt, refused });
+      inBackground(tellOwner(executionOf(taskId), local, message));
+    },
+    deliver: (letter) => deliver(letter, executionOf(letter.taskId)),
+    cancel: (id, reason) => deliver({ kind: "cancel", reason }, id),
+    async handOver(successors, ownerOf) {
+      const open = [...drivers.entries()];
+      if (successors.length === 0) return;
+      await Promise.all(
+        open.map(([id, driver], index) =>
+          handOverOne(id, driver, successors[index % successors.length] ?? "", ownerOf),
+        ),
+      );
+      for (const successor of successors) send(successor, { type: "adopt", from: nodeId });
+    },
+    dropAll() {
+      for (const driver of [...drivers.values()]) driver.drop();
+    },
+    get open() {
+      return drivers.size;
+    },
+  };
+
+  async function handOverOne(
+    id: string,
+    driver: Driver,
+    successor: string,
+    ownerOf: (nodeId: string) => string | undefined,
+  ): Promise<void> {
+    const heir = ownerOf(successor);
+    if (heir === undefined) return;
+    const mine = owner();
+    driver.drop();
+    await driver.stopped;
+    const result = await executions.update(
+      id,
+      { set: { owner: heir, nodeId: successor } },
+      { where: { owner: mine } },
+    );
+    if (result.outcome === "ok") logger.debug("handed an execution over", { execution: id, to: successor });
+  }
+
+  return ownership;
+}
+
+/** Whether the letter's agent was asked for this attempt, as far as the record knows. */
+function standingOf(letter: Exclude<Letter, { kind: "cancel" }>, record: ExecutionRecord): Receipt | "asked" {
+  if (isFinal(record.status) || record.status === "aggregating") return "superseded";
+  const assignment = record.tasks[taskIndex(letter.taskId)]?.assignments[letter.attempt - 1];
+  // An attempt that the record does not know yet: a fail-over took it back, and its owner will write it again (X6).
+  if (!assignment) return "unknown";
+  return assignment.agentId === letter.agentId ? "asked" : "superseded";
+}
