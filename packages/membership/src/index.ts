@@ -1,3 +1,4 @@
+export { createMembership } from "./create-membership.ts";
 export type {
   Member,
   MemberReport,
@@ -7,6 +8,7 @@ export type {
   MembershipOptions,
   View,
 } from "./membership.ts";
+export { type MembershipPreset, membershipPresets } from "./options.ts";
 export type {
   BeatOutcome,
   BeatRequest,

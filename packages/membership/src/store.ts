@@ -22,6 +22,8 @@ export interface BeatRequest {
   readonly nodeId: string;
   readonly incarnation: string;
   readonly report: MemberReport;
+  /** The epoch in which the caller was last acknowledged as a member: if it is still that one, no row was lost (M6). */
+  readonly memberEpoch: string | undefined;
   /** The view that the caller has; the answer carries a view only if it changed. */
   readonly known: { readonly epoch: string; readonly version: number } | undefined;
 }
@@ -44,6 +46,11 @@ export interface SweepRequest {
   readonly checkIntervalMs: number;
   readonly unhealthyThreshold: number;
   readonly removeAfterMs: number;
+  /**
+   * M5: the span of store time in which the sweeper believes the sweep to arrive. Outside of it nothing is swept: the store's
+   * clock has jumped, or the request was on its way for longer than its sender waited.
+   */
+  readonly believed: { readonly notBeforeMs: number; readonly notAfterMs: number };
 }
 
 /** The transitions of one sweep, in order, each one view version; `shiftedMs` is the amnesty that was given (M1). */
@@ -51,6 +58,10 @@ export interface SweepOutcome {
   readonly view: View;
   readonly events: readonly MembershipEvent[];
   readonly shiftedMs: number;
+  /** False if the sweep came outside of the believed span, and nothing was done. */
+  readonly swept: boolean;
+  /** Milliseconds until the next transition falls due if nobody beats; undefined if none will. */
+  readonly nextInMs: number | undefined;
 }
 
 /** What a membership needs of a store: one attempt and one round trip a call, on the store's own clock (T2). */
@@ -68,6 +79,14 @@ export interface MembershipStore {
     options: { readonly deadlineMs: number },
   ): Promise<void>;
   read(options: { readonly deadlineMs: number }): Promise<View>;
+  /**
+   * The transitions after a version, in order and without holes (M4); undefined if the epoch is another by now, or if they
+   * are no longer kept.
+   */
+  history(
+    since: { readonly epoch: string; readonly version: number },
+    options: { readonly deadlineMs: number },
+  ): Promise<readonly MembershipEvent[] | undefined>;
   /** Whether the incarnation is known to have ended. An unknown one has not (M6). */
   hasEnded(incarnation: string, options: { readonly deadlineMs: number }): Promise<boolean>;
   /** Puts an incarnation that is no member among the ended ones; false if it is a member. */

@@ -1,0 +1,177 @@
+import { isParallaxError, seededRandom } from "@parallax/core";
+import {
+  createMembership,
+  type Membership,
+  type MembershipEvent,
+  type MembershipOptions,
+  type MembershipStore,
+} from "../../src/index.ts";
+import {
+  type MemoryMembershipSpace,
+  memoryMembershipSpace,
+  memoryMembershipStore,
+} from "../../src/memory.ts";
+import { createTimeline, type NodeClock, type Timeline } from "./timeline.ts";
+
+/** How a node's requests travel. `cut` loses requests, `deaf` loses answers, `refused` rejects at once. */
+export interface Link {
+  state: "up" | "cut" | "deaf" | "refused";
+  latencyMs: number;
+}
+
+export interface TestNode {
+  readonly id: string;
+  readonly membership: Membership;
+  readonly clock: NodeClock;
+  readonly link: Link;
+  readonly events: MembershipEvent[];
+  readonly errors: unknown[];
+  readonly calls: string[];
+  vouches: boolean;
+  /** How `run` ended. */
+  outcome: "running" | "stopped" | unknown;
+  start(): void;
+  stop(): Promise<void>;
+  /** The process dies: nothing is sent any more, nothing is received. */
+  kill(): void;
+}
+
+export interface TestCluster {
+  readonly timeline: Timeline;
+  readonly space: MemoryMembershipSpace;
+  readonly nodes: readonly TestNode[];
+  node(id: string, options?: NodeOptions): TestNode;
+  /** Makes, starts and awaits the join of `node-0`, `node-1`, … */
+  start(count: number, options?: NodeOptions): Promise<TestNode[]>;
+  /** Every event of these types that any node was told. */
+  told(...types: MembershipEvent["type"][]): MembershipEvent[];
+}
+
+export type NodeOptions = Partial<MembershipOptions> & {
+  readonly rate?: number;
+  readonly wallOffsetMs?: number;
+};
+
+/** Memberships of several nodes on one memory space, each with its own clock and link. */
+export function createCluster(seed = 1): TestCluster {
+  const timeline = createTimeline();
+  const space = memoryMembershipSpace({ clock: timeline.clock(), random: seededRandom(seed) });
+  const nodes: TestNode[] = [];
+
+  function node(id: string, options: NodeOptions = {}): TestNode {
+    const { rate = 1, wallOffsetMs = 0, ...rest } = options;
+    const clock = timeline.clock({ rate, wallOffsetMs });
+    const link: Link = { state: "up", latencyMs: 0 };
+    const controller = new AbortController();
+    const events: MembershipEvent[] = [];
+    const errors: unknown[] = [];
+    const calls: string[] = [];
+    const membership = createMembership({
+      store: linked(memoryMembershipStore(space), timeline.clock(), clock, link, calls),
+      nodeId: id,
+      address: `${id}:8080`,
+      clock,
+      random: seededRandom(seed * 1000 + nodes.length),
+      vouch: () => self.vouches,
+      onError: (error) => errors.push(error),
+      ...rest,
+    });
+    membership.subscribe((event) => events.push(event));
+    const self: TestNode = {
+      id,
+      membership,
+      clock,
+      link,
+      events,
+      errors,
+      calls,
+      vouches: true,
+      outcome: undefined,
+      start() {
+        self.outcome = "running";
+        membership.run({ signal: controller.signal }).then(
+          () => {
+            self.outcome = "stopped";
+          },
+          (error: unknown) => {
+            self.outcome = error;
+          },
+        );
+      },
+      async stop() {
+        controller.abort();
+        await timeline.until(() => self.outcome !== "running", 60_000);
+      },
+      kill() {
+        link.state = "cut";
+        clock.stall(Number.POSITIVE_INFINITY);
+      },
+    };
+    nodes.push(self);
+    return self;
+  }
+
+  return {
+    timeline,
+    space,
+    nodes,
+    node,
+    async start(count, options) {
+      const started = Array.from({ length: count }, (_, index) => node(`node-${index}`, options));
+      for (const each of started) each.start();
+      await timeline.until(() => started.every((each) => isMember(space, each)));
+      await timeline.advance(0);
+      return started;
+    },
+    told: (...types) => nodes.flatMap((each) => each.events).filter(({ type }) => types.includes(type)),
+  };
+}
+
+function isMember(space: MemoryMembershipSpace, { membership }: TestNode): boolean {
+  return space.table()?.rows.get(membership.nodeId)?.incarnation === membership.incarnation;
+}
+
+/** A store at the other end of a link. */
+function linked(
+  store: MembershipStore,
+  network: NodeClock,
+  clock: NodeClock,
+  link: Link,
+  calls: string[],
+): MembershipStore {
+  const never = new Promise<never>(() => {});
+  function through<Args extends unknown[], Result>(
+    name: string,
+    send: (...args: Args) => Promise<Result>,
+  ): (...args: Args) => Promise<Result> {
+    return async (...args) => {
+      calls.push(name);
+      if (link.state === "refused") throw new Error("the link is refused");
+      if (link.state === "cut") return never;
+      if (link.latencyMs > 0) await network.sleep(link.latencyMs / 2);
+      const result = await send(...args);
+      if (link.state !== "up") return never;
+      // What arrives while the event loop is blocked is seen when it goes on.
+      if (link.latencyMs > 0) await clock.sleep(link.latencyMs / 2);
+      return result;
+    };
+  }
+  return {
+    join: through("join", store.join),
+    beat: through("beat", store.beat),
+    sweep: through("sweep", store.sweep),
+    drain: through("drain", store.drain),
+    leave: through("leave", store.leave),
+    read: through("read", store.read),
+    history: through("history", store.history),
+    hasEnded: through("hasEnded", store.hasEnded),
+    declareEnded: through("declareEnded", store.declareEnded),
+    subscribe: (onHint) => store.subscribe(() => link.state === "up" && onHint()),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}
+
+/** The code with which a run ended. */
+export function codeOf(outcome: unknown): string | undefined {
+  return isParallaxError(outcome) ? outcome.code : undefined;
+}
