@@ -1,0 +1,87 @@
+import { ParallaxError } from "@parallax/core";
+import * as z from "zod";
+import type { NodeMessage } from "./event-bus.ts";
+import type { LogBatch, LogEntry, LogPage, LogPosition } from "./store.ts";
+
+const event = z.looseObject({ type: z.string().min(1) });
+const sequence = z.int().nonnegative();
+
+const batch = z.object({
+  topic: z.string(),
+  partition: z.int().nonnegative(),
+  epoch: z.string(),
+  events: z.array(z.object({ sequence, tag: z.string(), previous: z.string(), at: z.string(), event })),
+});
+
+const position = z.tuple([z.string().min(1), z.coerce.number().pipe(sequence), z.string()]);
+const page = z.tuple([...position.def.items, z.array(z.tuple([z.string(), z.array(z.string())]))]);
+const fields = z.object({
+  tag: z.string(),
+  previous: z.string(),
+  at: z.coerce.number(),
+  event: z.string(),
+});
+
+function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new ParallaxError(
+    "bad_envelope",
+    `reading ${what}: ${z.prettifyError(result.error)}; find out who wrote it`,
+    {
+      cause: result.error,
+    },
+  );
+}
+
+function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ParallaxError("bad_envelope", `reading ${what}: it is no JSON; find out who wrote it`, {
+      cause,
+    });
+  }
+}
+
+/** A message of a topic's channel. @throws ParallaxError `bad_envelope`: anyone may publish anything there. */
+export function parseBatch(payload: string): LogBatch {
+  const { topic, partition, epoch, events } = parse(batch, parseJson(payload, "a channel"), "a channel");
+  const entries = events.map(({ at, ...entry }) => ({ ...entry, atMs: Date.parse(at) }));
+  return { topic, partition, epoch, entries };
+}
+
+/** A message to a node. @throws ParallaxError `bad_envelope` */
+export function parseMessage(payload: string): NodeMessage {
+  return parse(event, parseJson(payload, "a message"), "a message");
+}
+
+/** What the position script returns. @throws ParallaxError `bad_envelope` */
+export function parsePosition(reply: unknown): LogPosition {
+  const [epoch, top, tag] = parse(position, reply, "the top of a log");
+  return { epoch, sequence: top, tag };
+}
+
+/**
+ * What the read script returns. An entry that is none of ours is left out: its place is a hole, and holes are reported.
+ * @throws ParallaxError `bad_envelope`
+ */
+export function parsePage(reply: unknown): LogPage {
+  const [epoch, top, tag, rows] = parse(page, reply, "a page of a log");
+  const entries = rows.flatMap(([id, values]) => parseEntry(id, values) ?? []);
+  return { top: { epoch, sequence: top, tag }, entries };
+}
+
+function parseEntry(id: string, values: readonly string[]): LogEntry | undefined {
+  const [, number] = /^(\d{1,15})-0$/.exec(id) ?? [];
+  const pairs = values.flatMap((name, index) => (index % 2 === 0 ? [[name, values[index + 1]]] : []));
+  const found = fields.safeParse(Object.fromEntries(pairs));
+  if (number === undefined || !found.success) return undefined;
+  const { tag, previous, at } = found.data;
+  try {
+    const content = parse(event, parseJson(found.data.event, "an entry"), "an entry");
+    return { sequence: Number(number), tag, previous, atMs: at, event: content };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,56 @@
+import { appendEventsLua, defineScript, nowLua, openEventLogLua, type Script } from "@parallax/redis";
+
+/**
+ * Appends events.
+ *
+ * KEYS  meta, log: both in the topic's partition, or both beside the coordination keys
+ * ARGV  channel, topic, partition, epoch candidate, most entries, greatest age in ms, then tag and JSON of each event
+ * Returns the first and the last sequence.
+ */
+export const appendScript: Script = defineScript({
+  name: "event-bus.append",
+  readOnly: false,
+  lua: `${nowLua}${appendEventsLua}
+local events = {}
+for index = 7, #ARGV, 2 do
+  events[#events + 1] = { tag = ARGV[index], json = ARGV[index + 1] }
+end
+local first, last = append_events(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], now_ms(), ARGV[4], events,
+  tonumber(ARGV[5]), tonumber(ARGV[6]))
+return { first, last }
+`,
+});
+
+/**
+ * Reads the top of a log. It writes only where there is no log: then it begins one.
+ *
+ * KEYS  meta, log
+ * ARGV  epoch candidate
+ * Returns epoch, sequence, tag.
+ */
+export const positionScript: Script = defineScript({
+  name: "event-bus.position",
+  readOnly: false,
+  lua: `${nowLua}${openEventLogLua}
+local epoch, sequence, tag = open_event_log(KEYS[1], KEYS[2], now_ms(), ARGV[1])
+return { epoch, sequence, tag }
+`,
+});
+
+/**
+ * Reads the top of a log and its oldest entries after a place. It writes only where there is no log: then it begins one.
+ *
+ * KEYS  meta, log
+ * ARGV  epoch candidate, epoch of the place, sequence of the place, most entries
+ * Returns epoch, sequence, tag, entries as XRANGE has them. A place of another epoch reads from the oldest entry.
+ */
+export const readScript: Script = defineScript({
+  name: "event-bus.read",
+  readOnly: false,
+  lua: `${nowLua}${openEventLogLua}
+local epoch, sequence, tag = open_event_log(KEYS[1], KEYS[2], now_ms(), ARGV[1])
+local from = '-'
+if ARGV[2] == epoch then from = '(' .. ARGV[3] .. '-0' end
+return { epoch, sequence, tag, redis.call('XRANGE', KEYS[2], from, '+', 'COUNT', ARGV[4]) }
+`,
+});
