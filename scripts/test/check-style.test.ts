@@ -42,7 +42,7 @@ describe("sizes", () => {
     ).toHaveLength(1);
   });
 
-  it("leaves tests and the functions of conformance suites alone", () => {
+  it("leaves tests alone, and the suites of tests that packages publish", () => {
     const long = `export function suite() {\n${lines(100, "it();")}\n}`;
     expect(
       check({ "packages/core/test/a.test.ts": long, "packages/membership/src/conformance.ts": long }),
