@@ -10,14 +10,14 @@ export interface PhraseRule {
   readonly says?: readonly string[];
   /** None of them may follow before the end of the passage: they make it another licence. */
   readonly lacks?: readonly string[];
-  /**
-   * The passage ends at the first of these after the start, or with the text where none follows. Left out, it is
-   * {@link PASSAGE_CHARACTERS} long.
-   */
-  readonly ends?: readonly string[];
+  /** Whether the passage is all of the text, not {@link PASSAGE_CHARACTERS}. */
+  readonly wholeText?: true;
 }
 
-/** Longer than any of the short licences, shorter than the distance to a second one in the same file that would confuse. */
+/**
+ * A passage is longer than any of the short licences and ends before the rule's own beginning comes again, so that a
+ * second licence in the file is not taken for conditions of the first.
+ */
 export const PASSAGE_CHARACTERS = 1_600;
 
 const mitGrant = "permission is hereby granted free of charge to any person obtaining";
@@ -34,7 +34,6 @@ const bsdGrant = [
   "redistribution and use in source and binary forms with or without",
   "redistribution and use of this software in source and binary forms with or without",
 ];
-const bsdEnd = ["this software is provided", "disclaimed in no event"];
 const bsdSource = "redistributions of source code must retain";
 const bsdBinary = "redistributions in binary form must reproduce";
 const bsdEndorse = "to endorse or promote products derived from this software";
@@ -55,29 +54,25 @@ export const TERMS: readonly PhraseRule[] = [
     starts: [mitGrant],
     says: ["to permit persons to whom the software is furnished to do so"],
     lacks: [...mitNotice, "subject to the following conditions"],
-    ends: ["the software is provided as is"],
   },
   { license: "ISC", starts: iscGrant, says: [iscNotice] },
-  { license: "0BSD", starts: iscGrant, lacks: [iscNotice], ends: ["the software is provided as is"] },
+  { license: "0BSD", starts: iscGrant, lacks: [iscNotice] },
   {
     license: "BSD-2-Clause",
     starts: bsdGrant,
     says: [bsdSource, bsdBinary],
     lacks: [bsdEndorse],
-    ends: bsdEnd,
   },
   {
     license: "BSD-3-Clause",
     starts: bsdGrant,
     says: [bsdSource, bsdBinary, bsdEndorse],
     lacks: [bsdAdvertise],
-    ends: bsdEnd,
   },
   {
     license: "BSD-4-Clause",
     starts: bsdGrant,
     says: [bsdSource, bsdBinary, bsdAdvertise],
-    ends: bsdEnd,
   },
   {
     license: "Apache-2.0",
@@ -120,13 +115,13 @@ export const TERMS: readonly PhraseRule[] = [
     license: "Python-2.0",
     starts: ["python software foundation license version 2", "a history of the software"],
     says: ["beopen python open source license agreement"],
-    ends: [],
+    wholeText: true,
   },
   {
     license: "PSF-2.0",
     starts: ["python software foundation license version 2"],
     lacks: ["beopen python open source license agreement"],
-    ends: [],
+    wholeText: true,
   },
   { license: "MPL-2.0", starts: ["mozilla public license version 2 0"], says: ["1 definitions"] },
   {

@@ -45,19 +45,32 @@ function matches(rules: readonly PhraseRule[], words: string): Match[] {
   return rules.flatMap((rule) => rule.starts.flatMap((phrase) => match(rule, phrase, words) ?? []));
 }
 
+/** The first place where the phrase begins a passage that satisfies the rule. */
 function match(rule: PhraseRule, phrase: string, words: string): Match | undefined {
-  const position = ` ${words} `.indexOf(` ${phrase} `);
-  if (position < 0) return undefined;
-  const passage = passageFrom(words, position, rule.ends);
-  if (rule.says?.some((required) => !passage.includes(required))) return undefined;
-  if (rule.lacks?.some((excluded) => passage.includes(excluded))) return undefined;
-  return { license: rule.license, position, length: phrase.length };
+  for (let position = find(phrase, words, 0); position >= 0; ) {
+    const next = find(phrase, words, position + phrase.length);
+    const passage = words.slice(position, passageEnd(rule, position, next));
+    if (satisfies(rule, passage)) return { license: rule.license, position, length: phrase.length };
+    position = next;
+  }
+  return undefined;
 }
 
-function passageFrom(words: string, position: number, ends: readonly string[] | undefined): string {
-  if (ends === undefined) return words.slice(position, position + PASSAGE_CHARACTERS);
-  const positions = ends.map((end) => words.indexOf(end, position)).filter((end) => end >= 0);
-  return words.slice(position, positions.length === 0 ? undefined : Math.min(...positions));
+function passageEnd(rule: PhraseRule, position: number, next: number): number | undefined {
+  if (rule.wholeText) return undefined;
+  const longest = position + PASSAGE_CHARACTERS;
+  return next < 0 ? longest : Math.min(longest, next);
+}
+
+function satisfies({ says = [], lacks = [] }: PhraseRule, passage: string): boolean {
+  return (
+    says.every((phrase) => passage.includes(phrase)) && !lacks.some((phrase) => passage.includes(phrase))
+  );
+}
+
+/** Finds whole words only: "mit license" is not in "permit license". */
+function find(phrase: string, words: string, from: number): number {
+  return ` ${words} `.indexOf(` ${phrase} `, from);
 }
 
 function first(found: readonly Match[]): Match | undefined {

@@ -15,7 +15,7 @@ const CERTAIN_FROM = 0.8;
 const SHORT_LIST = 40;
 /** The share of the best window's hits with which a window is as good for the choice of the place. */
 const NEARLY_BEST = 0.95;
-/** How many shingles around the window count too, so that a licence beats the shorter one that it extends. */
+/** How many shingles around a window count too: a text that has a sentence more than the reference is longer than it. */
 const WINDOW_MARGIN = 12;
 
 interface IndexedLicense {

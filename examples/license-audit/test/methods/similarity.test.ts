@@ -2,7 +2,16 @@ import { describe, expect, it } from "vitest";
 import { createShingler, licenseWords } from "../../src/methods/shingles.ts";
 import { createSimilarityMethod } from "../../src/methods/similarity.ts";
 import { spdxReferences } from "../../src/methods/spdx-references.ts";
-import { isc, mit, mitBody, mitNoAttribution, mitWithNotices, prose, zeroClauseBsd } from "../texts.ts";
+import {
+  isc,
+  mit,
+  mitBody,
+  mitNoAttribution,
+  mitWithNotices,
+  prose,
+  published,
+  zeroClauseBsd,
+} from "../texts.ts";
 
 const references = [
   { license: "MIT", text: mit },
@@ -30,6 +39,19 @@ describe("createSimilarityMethod", () => {
   it("prefers the licence that a text is to the shorter one that it contains", () => {
     expect(classify(mitBody).result).toBe("MIT");
     expect(classify(isc).result).toBe("ISC");
+  });
+
+  it("bears a sentence that the reference lacks, and sees all the rest of it", () => {
+    const sentence = "including without limitation the rights to\nuse, copy, modify, merge, publish, ";
+    expect(mit).toContain(sentence);
+    const shorter = createSimilarityMethod([{ license: "MIT", text: mit.replace(sentence, "") }]);
+    expect(shorter(mit).confidence).toBeGreaterThan(0.95);
+  });
+
+  it("prefers the licence that a text is to the one that it extends by a clause", () => {
+    const amongAll = createSimilarityMethod(spdxReferences());
+    expect(amongAll(published("X11")).result).toBe("X11");
+    expect(amongAll(published("JSON")).result).toBe("JSON");
   });
 
   it("takes the first of several licences in a file", () => {
