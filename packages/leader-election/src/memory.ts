@@ -13,12 +13,14 @@ import type { LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
 /** The name of a call, as the fault hooks see it. */
 export type LeaseCall = "read" | "acquire" | "renew" | "release" | "depose" | "challenge";
 
-/** What stands between the nodes and the space: the places where a network loses, delays or repeats. */
+/** What stands between one node and the space: the places where a network loses, delays or repeats. */
 export interface LeaseFaults {
   /** Before the call takes effect. A rejection is a request that never arrived. */
-  readonly onRequest?: (call: LeaseCall, nodeId: string) => Promise<void>;
+  readonly onRequest?: (call: LeaseCall) => Promise<void>;
   /** After it took effect. A rejection is an answer that never arrived: its outcome is unknown. */
-  readonly onReply?: (call: LeaseCall, nodeId: string) => Promise<void>;
+  readonly onReply?: (call: LeaseCall) => Promise<void>;
+  /** Whether a hint gets through. */
+  readonly onHint?: () => boolean;
 }
 
 /** Options of {@link memoryLeaseSpace}. */
@@ -30,7 +32,6 @@ export interface MemoryLeaseSpaceOptions {
   readonly uptimeMs?: number;
   /** How many replicas acknowledge each write. Default 0. */
   readonly replicas?: number;
-  readonly faults?: LeaseFaults;
   /** Receives `leader-elected`, `leader-stepped-down` and `leader-deposed`, each in the step that makes it true. */
   readonly onEvent?: (event: { readonly type: string; readonly [field: string]: unknown }) => void;
 }
@@ -62,16 +63,21 @@ export interface MemoryLeaseSpace {
 
 /** @internal What a store does with its space. */
 export interface MemoryLeaseBackend {
-  readonly faults: LeaseFaults;
   readonly replicas: number;
-  write(record: LeaseRecord, event?: "leader-elected" | "leader-stepped-down" | "leader-deposed"): void;
+  write(record: LeaseRecord): void;
+  /** Tells of a change: the event at once, the hint a moment later. */
+  announce(
+    type: "leader-elected" | "leader-stepped-down" | "leader-deposed",
+    nodeId: string,
+    term: number,
+  ): void;
   hint(): void;
   subscribe(onHint: () => void): () => void;
 }
 
 /** Makes an empty lease. */
 export function memoryLeaseSpace(options: MemoryLeaseSpaceOptions = {}): MemoryLeaseSpace {
-  const { clock = systemClock, random = systemRandom, faults = {}, onEvent, uptimeMs = 86_400_000 } = options;
+  const { clock = systemClock, random = systemRandom, onEvent, uptimeMs = 86_400_000 } = options;
   const hints = createListeners<void>((error) => {
     throw error;
   });
@@ -84,6 +90,7 @@ export function memoryLeaseSpace(options: MemoryLeaseSpaceOptions = {}): MemoryL
     startedAtMs: clock.now() - uptimeMs,
   };
 
+  const hint = (): void => void clock.after(0, () => hints.emit());
   const startProcess = (kept: LeaseRecord | undefined): void => {
     record = kept;
     process = { lineage: randomId("", random), runId: randomId("", random), startedAtMs: clock.now() };
@@ -109,50 +116,52 @@ export function memoryLeaseSpace(options: MemoryLeaseSpaceOptions = {}): MemoryL
       replicas = count;
     },
     backend: {
-      faults,
       get replicas() {
         return replicas;
       },
-      write(next, type) {
+      write(next) {
         record = next;
-        if (type) onEvent?.({ type, nodeId: next.nodeId, term: next.term });
       },
-      hint: () => void clock.after(0, () => hints.emit()),
+      announce(type, nodeId, term) {
+        onEvent?.({ type, nodeId, term });
+        hint();
+      },
+      hint,
       subscribe: (onHint) => hints.subscribe(onHint),
     },
   };
 }
 
 /** A {@link LeaseStore} on a shared space. Make one for each node, or share one: it has no state but whether it is closed. */
-export function memoryLeaseStore(space: MemoryLeaseSpace): LeaseStore {
+export function memoryLeaseStore(space: MemoryLeaseSpace, faults: LeaseFaults = {}): LeaseStore {
   const { backend } = space;
   let isClosed = false;
 
   /** One attempt: the request travels, takes effect in one step, and the answer travels back. */
-  async function attempt<Result>(call: LeaseCall, nodeId: string, step: () => Result): Promise<Result> {
+  async function attempt<Result>(call: LeaseCall, step: () => Result): Promise<Result> {
     if (isClosed) {
       throw new ParallaxError("store_closed", `${call} of the lease: its store is closed; open a new one`);
     }
-    await backend.faults.onRequest?.(call, nodeId);
+    await faults.onRequest?.(call);
     const result = step();
-    await backend.faults.onReply?.(call, nodeId);
+    await faults.onReply?.(call);
     return result;
   }
 
   return {
-    read: () => attempt("read", "", () => space.reading()),
+    read: () => attempt("read", () => space.reading()),
     acquire: (request) =>
-      attempt("acquire", request.nodeId, () => {
+      attempt("acquire", () => {
         const reading = space.reading();
         const record = acquireLease(reading, request);
         if (!record) return { outcome: "refused", reading };
-        backend.write(record, "leader-elected");
-        backend.hint();
+        backend.write(record);
+        backend.announce("leader-elected", record.nodeId, record.term);
         const after = { ...reading, record };
         return { outcome: "granted", term: record.term, reading: after, replicas: backend.replicas };
       }),
     renew: (request) =>
-      attempt("renew", request.nodeId, () => {
+      attempt("renew", () => {
         const reading = space.reading();
         const record = renewLease(reading, request);
         if (!record) return { outcome: "lost", reading };
@@ -165,30 +174,32 @@ export function memoryLeaseStore(space: MemoryLeaseSpace): LeaseStore {
         };
       }),
     release: (request) =>
-      attempt("release", request.nodeId, () => {
+      attempt("release", () => {
         const record = releaseLease(space.reading(), request);
         if (record) {
-          backend.write(record, "leader-stepped-down");
-          backend.hint();
+          backend.write(record);
+          backend.announce("leader-stepped-down", record.nodeId, record.term);
         }
         return space.reading();
       }),
     depose: (by) =>
-      attempt("depose", by.nodeId, () => {
+      attempt("depose", () => {
         const before = space.reading();
         const record = deposeLease(before, by);
-        backend.write(record, "leader-deposed");
-        backend.hint();
-        return { deposed: leaseHolder(before), reading: { ...before, record } };
+        const deposed = leaseHolder(before);
+        backend.write(record);
+        if (deposed) backend.announce("leader-deposed", deposed.nodeId, record.term);
+        else backend.hint();
+        return { deposed, reading: { ...before, record } };
       }),
     challenge: (request) =>
-      attempt("challenge", request.nodeId, () => {
+      attempt("challenge", () => {
         const record = challengeLease(space.reading(), request);
         if (!record) return;
         backend.write(record);
         backend.hint();
       }),
-    subscribe: (onHint) => backend.subscribe(onHint),
+    subscribe: (onHint) => backend.subscribe(() => (faults.onHint?.() ?? true) && onHint()),
     async [Symbol.asyncDispose]() {
       isClosed = true;
     },

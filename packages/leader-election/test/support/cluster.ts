@@ -26,6 +26,11 @@ export interface TestNode {
   drainMs: number;
   /** The link to the store: `cut` loses requests, `deaf` loses answers, `hung` loses both without an error. */
   link: "up" | "cut" | "deaf" | "hung";
+  /** How long requests and answers travel. */
+  requestMs: number;
+  replyMs: number;
+  /** Whether hints get lost. */
+  isHintless: boolean;
   calls: Record<LeaseCall, number>;
   start(): void;
   stop(): Promise<void>;
@@ -41,6 +46,8 @@ export interface TestCluster {
   /** Ids of the nodes whose term is valid now. */
   leaders(): string[];
   untilLeader(maxMs?: number): Promise<TestNode>;
+  /** Moments at which more than one term was valid. */
+  readonly overlaps: string[];
 }
 
 /** Elections of several nodes on one memory lease and one timeline. */
@@ -65,25 +72,20 @@ export function createCluster(
     const clock = timeline.clock({ rate: clockRate });
     const calls = { read: 0, acquire: 0, renew: 0, release: 0, depose: 0, challenge: 0 };
     let self: TestNode;
-    const inner = memoryLeaseStore(space);
-    const through = async <Result>(call: LeaseCall, send: () => Promise<Result>): Promise<Result> => {
-      calls[call] += 1;
-      await fail(self, "cut");
-      const result = await send();
-      await fail(self, "deaf");
-      return result;
-    };
-    const election = createElection({
-      store: {
-        ...inner,
-        read: () => through("read", () => inner.read()),
-        acquire: (request, bounds) => through("acquire", () => inner.acquire(request, bounds)),
-        renew: (request, bounds) => through("renew", () => inner.renew(request, bounds)),
-        release: (request, bounds) => through("release", () => inner.release(request, bounds)),
-        depose: (by, bounds) => through("depose", () => inner.depose(by, bounds)),
-        challenge: (request) => through("challenge", () => inner.challenge(request)),
-        subscribe: (onHint) => inner.subscribe(() => self.link === "up" && onHint()),
+    const store = memoryLeaseStore(space, {
+      async onRequest(call) {
+        calls[call] += 1;
+        if (self.requestMs > 0) await clock.sleep(self.requestMs);
+        await fail(self, "cut");
       },
+      async onReply() {
+        if (self.replyMs > 0) await clock.sleep(self.replyMs);
+        await fail(self, "deaf");
+      },
+      onHint: () => self.link === "up" && !self.isHintless,
+    });
+    const election = createElection({
+      store,
       nodeId: id,
       clock,
       random: seededRandom(nodes.size + 2),
@@ -102,6 +104,9 @@ export function createCluster(
       terms: [],
       drainMs: 0,
       link: "up",
+      requestMs: 0,
+      replyMs: 0,
+      isHintless: false,
       get running() {
         return running;
       },
@@ -118,7 +123,6 @@ export function createCluster(
       },
       async stop() {
         controller.abort();
-        await timeline.runUntil(() => false, 0).catch(() => {});
         let isDone = false;
         running.finally(() => (isDone = true)).catch(() => {});
         await timeline.runUntil(() => isDone, 60_000);
@@ -134,9 +138,15 @@ export function createCluster(
 
   const leaders = (): string[] =>
     [...nodes.values()].filter((each) => each.election.term()).map((each) => each.id);
+  const overlaps: string[] = [];
+  timeline.onStep = () => {
+    const valid = leaders();
+    if (valid.length > 1) overlaps.push(`${Math.round(timeline.nowMs)} ms: ${valid.join(", ")}`);
+  };
   return {
     timeline,
     space,
+    overlaps,
     node,
     leaders,
     async untilLeader(maxMs = 60_000) {

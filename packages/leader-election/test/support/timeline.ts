@@ -15,6 +15,9 @@ export interface NodeClock extends Clock {
 export interface Timeline {
   clock(options?: { rate?: number; wallOffsetMs?: number }): NodeClock;
   readonly nowMs: number;
+  readonly pendingTimers: number;
+  /** Called after every step. */
+  onStep: () => void;
   advance(ms: number): Promise<void>;
   runUntil(isTrue: () => boolean, maxMs: number): Promise<void>;
 }
@@ -51,15 +54,20 @@ export function createTimeline(): Timeline {
       nowMs = Math.max(nowMs, timer.atMs);
       timer.fire();
       await settle();
+      timeline.onStep();
     }
     if (isDone()) return true;
     nowMs = untilMs;
     return false;
   }
 
-  return {
+  const timeline: Timeline = {
+    onStep: () => {},
     get nowMs() {
       return nowMs;
+    },
+    get pendingTimers() {
+      return timers.size;
     },
     clock: ({ rate = 1, wallOffsetMs = 0 } = {}) => {
       let steppedMs = 0;
@@ -125,4 +133,5 @@ export function createTimeline(): Timeline {
       if (!done && !isTrue()) throw new Error(`not true within ${maxMs} virtual ms`);
     },
   };
+  return timeline;
 }
