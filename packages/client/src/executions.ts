@@ -1,0 +1,155 @@
+import { type Duration, ParallaxError, parseDuration, randomId } from "@parallax/core";
+import {
+  type Execution,
+  type ExecutionPage,
+  executionPageSchema,
+  executionSchema,
+  isFinal,
+  type ListExecutionsQuery,
+  type StreamEvent,
+  type SubmitOptions,
+} from "@parallax/protocol";
+import { type EventOptions, streamEvents } from "./event-stream.ts";
+import { type CallOptions, type Requester, signalOf, value } from "./request.ts";
+
+const path = "/api/executions";
+
+/** The longest wait that one request asks for, in milliseconds: shorter than the patience of common proxies. */
+const longestWaitMs = 25_000;
+
+/** What is submitted. */
+export interface Submission extends CallOptions {
+  /** The pattern's name. */
+  readonly pattern: string;
+  /** JSON-compatible. Default null. */
+  readonly input?: unknown;
+  readonly options?: SubmitOptions;
+  /** The same key gives the same execution, however often it is sent. Default: random. */
+  readonly idempotencyKey?: string;
+}
+
+/** What is submitted and waited for. */
+export interface Run extends Submission {
+  /** How long to wait for the end. Default 5 min. */
+  readonly timeout?: Duration;
+}
+
+/** Executions: submit, follow, list, cancel. Ids are `exec_…`. */
+export interface Executions {
+  /** Accepted, and on its way: nothing that was accepted is lost. Safe to repeat: it always carries an idempotency key. */
+  submit(submission: Submission): Promise<Execution>;
+  /**
+   * Submits and waits until it is `completed`, `failed` or `cancelled`; look at its status.
+   * @throws ParallaxError `timeout`, with `executionId` among its details: it goes on, and can be asked for.
+   */
+  run(run: Run): Promise<Execution>;
+  /** @throws ParallaxError `execution_not_found` */
+  get(id: string, options?: CallOptions): Promise<Execution>;
+  /** One page, newest change first. */
+  list(query?: ListExecutionsQuery & CallOptions): Promise<ExecutionPage>;
+  /** All pages. */
+  all(query?: ListExecutionsQuery & CallOptions): AsyncGenerator<Execution, void, undefined>;
+  cancel(id: string, options?: CallOptions): Promise<Execution>;
+  /** Runs it again, as a new execution whose `retryOf` names this one. */
+  retry(id: string, options?: CallOptions): Promise<Execution>;
+  /** What happens to it: a snapshot, then events; ends once it is final. */
+  events(id: string, options?: EventOptions): AsyncGenerator<StreamEvent, void, undefined>;
+}
+
+export function createExecutions(requester: Requester): Executions {
+  const { clock, random } = requester.settings;
+  const one = (id: string, action = ""): string => `${path}/${encodeURIComponent(id)}${action}`;
+
+  async function submit(submission: Submission, waitMs = 0): Promise<Execution> {
+    const { pattern, input = null, options = {}, idempotencyKey = randomId("idem_", random) } = submission;
+    const answer = await requester.call({
+      ...signalOf(submission),
+      what: "submitting an execution",
+      method: "POST",
+      path,
+      query: { wait: waitMs > 0 ? `${Math.ceil(waitMs)}ms` : undefined },
+      body: { pattern, input, options },
+      headers: { "idempotency-key": idempotencyKey },
+      repeatable: true,
+      schema: executionSchema,
+      waitMs,
+    });
+    return answer.value;
+  }
+
+  /** Repeats the submission under its key until its answer is final: each request waits at whichever node takes it. */
+  async function run(options: Run): Promise<Execution> {
+    const submission = { ...options, idempotencyKey: options.idempotencyKey ?? randomId("idem_", random) };
+    const limitMs = parseDuration(options.timeout ?? 300_000);
+    const startedAt = clock.now();
+    for (;;) {
+      const askedAt = clock.now();
+      const leftMs = limitMs - (askedAt - startedAt);
+      const waitMs = Math.min(longestWaitMs, Math.max(1, leftMs));
+      const execution = await submit(submission, waitMs);
+      if (isFinal(execution.status)) return execution;
+      if (clock.now() - startedAt >= limitMs) throw waitedTooLong(execution, limitMs);
+      // A node that drains ends its waits early: don't ask in a tight loop.
+      if (clock.now() - askedAt < waitMs / 2) await clock.sleep(250 + random.next() * 500, options.signal);
+    }
+  }
+
+  function list({ signal, ...query }: ListExecutionsQuery & CallOptions = {}): Promise<ExecutionPage> {
+    const base = { what: "listing executions", method: "GET", path, query, repeatable: true } as const;
+    return value(requester.call({ ...base, ...signalOf({ signal }), schema: executionPageSchema }));
+  }
+
+  function act(
+    id: string,
+    action: "/cancel" | "/retry",
+    what: string,
+    options: CallOptions,
+  ): Promise<Execution> {
+    const repeatable = action === "/cancel";
+    const base = {
+      what,
+      method: "POST",
+      path: one(id, action),
+      repeatable,
+      schema: executionSchema,
+    } as const;
+    return value(requester.call({ ...base, ...signalOf(options) }));
+  }
+
+  return {
+    submit: (submission) => submit(submission),
+    run,
+    get(id, options = {}) {
+      const base = {
+        what: `reading the execution ${id}`,
+        method: "GET",
+        path: one(id),
+        repeatable: true,
+      } as const;
+      return value(requester.call({ ...base, ...signalOf(options), schema: executionSchema }));
+    },
+    list,
+    async *all(query = {}) {
+      let { cursor } = query;
+      do {
+        const page = await list({ ...query, cursor });
+        yield* page.executions;
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+    },
+    cancel: (id, options = {}) => act(id, "/cancel", `cancelling the execution ${id}`, options),
+    retry: (id, options = {}) => act(id, "/retry", `running the execution ${id} again`, options),
+    events(id, options = {}) {
+      const isLast = (event: StreamEvent): boolean =>
+        event.kind === "snapshot" && isFinal(event.execution.status);
+      const what = `following the execution ${id}`;
+      return streamEvents(requester, { ...options, what, path: one(id, "/events"), isLast });
+    },
+  };
+}
+
+function waitedTooLong(execution: Execution, limitMs: number): ParallaxError<"timeout"> {
+  const { id: executionId, status } = execution;
+  const message = `waiting for the execution ${executionId}: it is still ${status} after ${limitMs} ms; it goes on, ask for it later`;
+  return new ParallaxError("timeout", message, { details: { executionId, status } });
+}

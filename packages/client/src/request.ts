@@ -1,0 +1,165 @@
+import { createBackoff, isParallaxError, onAbort, ParallaxError } from "@parallax/core";
+import { answerError, readAnswer, type Schema, unreachable, wasNotSent } from "./errors.ts";
+import type { ClientSettings } from "./options.ts";
+
+/** No server keeps a call waiting for longer than this before it is repeated, in milliseconds. */
+const longestRetryAfterMs = 10_000;
+
+/** What every call takes. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** One call. */
+export interface Call<T> extends CallOptions {
+  /** For messages: "submitting an execution". */
+  readonly what: string;
+  readonly method: "GET" | "POST" | "PUT";
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether doing it twice is the same as doing it once. */
+  readonly repeatable: boolean;
+  readonly schema: Schema<T>;
+  /** Statuses besides 2xx whose body `schema` describes. */
+  readonly alsoGood?: readonly number[];
+  /** How long the server may take on purpose, in milliseconds, beyond the client's time-out. Default 0. */
+  readonly waitMs?: number;
+}
+
+/** An answer that was read, and its status. */
+export interface Answer<T> {
+  readonly value: T;
+  readonly status: number;
+}
+
+/** Makes calls, at whichever address answers. */
+export interface Requester {
+  /** @throws ParallaxError the server's own code; `unreachable`, `timeout`, `aborted`, `invalid_response`, `http_error`. */
+  call<T>(call: Call<T>): Promise<Answer<T>>;
+  /** One attempt at one address, the body unread. For streams. */
+  open(path: string, init: RequestInit, url: string): Promise<Response>;
+  readonly settings: ClientSettings;
+}
+
+type Attempt =
+  | { readonly type: "answered"; readonly response: Response }
+  | { readonly type: "failed"; readonly error: unknown };
+
+export function createRequester(settings: ClientSettings): Requester {
+  const { urls, clock, random, retries } = settings;
+  /** The address that answered last: it is asked first. */
+  let preferred = 0;
+
+  async function open(path: string, init: RequestInit, url: string): Promise<Response> {
+    const token = await settings.token();
+    const headers = new Headers(init.headers);
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    return settings.fetch(`${url}${path}`, { ...init, headers });
+  }
+
+  /** One attempt at one address; `limitMs` bounds the time until the answer begins, so that a hung node can't use up the call. */
+  async function attempt(path: string, init: RequestInit, url: string, limitMs: number): Promise<Attempt> {
+    const controller = new AbortController();
+    const cancel = clock.after(limitMs, () => controller.abort(timedOut(`asking ${url}`, limitMs)));
+    onAbort(init.signal ?? undefined, () => controller.abort(init.signal?.reason));
+    try {
+      return { type: "answered", response: await open(path, { ...init, signal: controller.signal }, url) };
+    } catch (error) {
+      return { type: "failed", error };
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Asks one address after the other, in rounds, until one gives an answer that settles the call. */
+  async function settle(
+    call: Call<unknown>,
+    path: string,
+    init: RequestInit,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { what, repeatable, waitMs = 0 } = call;
+    const limitMs = waitMs + (repeatable ? settings.timeoutMs / 3 : settings.timeoutMs);
+    const backoff = createBackoff({ initialMs: 100, maxMs: 2_000, multiplier: 3, random });
+    let last: Attempt = { type: "failed", error: undefined };
+    for (let round = 0; round <= (repeatable ? retries : 0); round += 1) {
+      if (round > 0) await clock.sleep(backoff.next() + retryAfterMs(last), signal);
+      for (let asked = 0; asked < urls.length; asked += 1) {
+        const index = preferred % urls.length;
+        last = await attempt(path, init, urls[index] ?? urls[0], limitMs);
+        if (last.type === "answered" && !isBusy(last.response)) return last.response;
+        if (signal.aborted) throw signal.reason;
+        if (!repeatable && !(last.type === "failed" && wasNotSent(last.error))) break;
+        preferred = index + 1;
+      }
+    }
+    if (last.type === "answered") return last.response;
+    throw unreachable(what, urls, last.error);
+  }
+
+  async function call<T>(options: Call<T>): Promise<Answer<T>> {
+    const { what, method, body, schema, alsoGood = [], waitMs = 0 } = options;
+    const timeoutMs = settings.timeoutMs + waitMs;
+    const controller = new AbortController();
+    const cancel = clock.after(timeoutMs, () => controller.abort(timedOut(what, timeoutMs)));
+    const forget = onAbort(options.signal, () => controller.abort(aborted(what, options.signal)));
+    const headers = { accept: "application/json", "content-type": "application/json", ...options.headers };
+    const init: RequestInit = { method, headers, signal: controller.signal };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    try {
+      const response = await settle(options, withQuery(options.path, options.query), init, controller.signal);
+      const { status } = response;
+      if (!response.ok && !alsoGood.includes(status)) throw await answerError(what, response);
+      return { value: await readAnswer(what, response, schema), status };
+    } catch (error) {
+      if (controller.signal.aborted) throw controller.signal.reason;
+      if (isParallaxError(error)) throw error;
+      throw unreachable(what, urls, error);
+    } finally {
+      cancel();
+      forget();
+    }
+  }
+
+  return { call, open, settings };
+}
+
+/** The node drains, is full, or a proxy found none behind it: another one, or the same a little later, may answer. */
+function isBusy({ status }: Response): boolean {
+  return status === 429 || status === 502 || status === 503 || status === 504;
+}
+
+function retryAfterMs(last: Attempt): number {
+  const text = last.type === "answered" ? last.response.headers.get("retry-after") : null;
+  if (text === null || !/^\d{1,9}$/.test(text)) return 0;
+  return Math.min(Number(text) * 1000, longestRetryAfterMs);
+}
+
+/** A path with those of its query's values that are there. */
+export function withQuery(path: string, query: Call<unknown>["query"] = {}): string {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+  return search.size === 0 ? path : `${path}?${search}`;
+}
+
+/** The signal of a call, where there is one. */
+export function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): CallOptions {
+  return signal ? { signal } : {};
+}
+
+/** The value of an answer. */
+export async function value<T>(answer: Promise<{ readonly value: T }>): Promise<T> {
+  return (await answer).value;
+}
+
+function timedOut(what: string, timeoutMs: number): ParallaxError<"timeout"> {
+  const message = `${what} took longer than ${timeoutMs} ms; its outcome is unknown, so check before repeating it`;
+  return new ParallaxError("timeout", message, { details: { timeoutMs } });
+}
+
+function aborted(what: string, signal: AbortSignal | undefined): ParallaxError<"aborted"> {
+  const message = `${what}: aborted by its signal; its outcome is unknown`;
+  return new ParallaxError("aborted", message, { cause: signal?.reason });
+}
