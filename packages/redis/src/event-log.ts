@@ -69,7 +69,7 @@ local function open_event_log(meta_key, log_key, now_ms, epoch_candidate)
   end
   redis.call('DEL', meta_key, log_key)
   redis.call('HSET', meta_key, 'epoch', epoch_candidate, 'sequence', '0', 'tag', '',
-    'at', string.format('%.0f', now_ms))
+    'at', string.format('%.0f', math.floor(now_ms)))
   return epoch_candidate, 0, ''
 end
 `;
@@ -114,7 +114,8 @@ local function append_events(meta_key, log_key, channel, topic, partition, now_m
     max_entries, max_age_ms)
   local epoch, top, tag = open_event_log(meta_key, log_key, now_ms, epoch_candidate)
   if #events == 0 then return top + 1, top end
-  local at = string.format('%.0f', now_ms)
+  -- Redis counts microseconds; entry and message show the same millisecond.
+  local at = string.format('%.0f', math.floor(now_ms))
   local at_text = rfc3339(now_ms)
 
   local function add(command, event)

@@ -10,6 +10,13 @@ export type {
   ScriptResult,
 } from "./connection.ts";
 export {
+  type ConnectionsOptions,
+  createConnections,
+  openConnections,
+  type RedisOptions,
+  type RedisSource,
+} from "./connections.ts";
+export {
   appendEventsLua,
   defaultMaxLogAgeMs,
   defaultMaxLogEntries,
@@ -19,5 +26,7 @@ export {
   openEventLogLua,
   rfc3339Lua,
 } from "./event-log.ts";
-export type { KeySpace, KeySpaceOptions } from "./key-space.ts";
-export type { Script } from "./script.ts";
+export { createKeySpace, type KeySpace, type KeySpaceOptions } from "./key-space.ts";
+export { nowLua, serverIdentityLua } from "./lua.ts";
+export { defineScript, type Script } from "./script.ts";
+export { slotCount, slotOf } from "./slot.ts";
