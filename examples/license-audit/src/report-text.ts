@@ -63,7 +63,7 @@ function disagreementTable(report: AuditReport): string[] {
       ...shown.map((outcome) => [
         outcome.truth,
         ...names.map((name) => outcome.answers[name]?.result ?? "(no answer)"),
-        outcome.vote ?? "(no result)",
+        outcome.vote ?? `(${outcome.failure ?? "no result"})`,
         packageList(outcome),
       ]),
     ]),
@@ -80,6 +80,7 @@ function notes(report: AuditReport, unit: string): string[] {
     ...(report.conflicts > 0
       ? [`${report.conflicts} texts are declared differently by their packages.`]
       : []),
+    ...(report.failed > 0 ? [`Without a result: ${report.failed} of ${report.texts} ${unit}.`] : []),
     `${report.texts} ${unit} in ${(report.elapsedMs / 1000).toFixed(2)} s: ${report.executionsPerSecond.toFixed(0)}/s`,
     report.voteBeatsBaseline
       ? `The vote beats the baseline by ${points} points.`

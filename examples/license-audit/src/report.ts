@@ -11,6 +11,8 @@ export interface CaseOutcome {
   readonly answers: Readonly<Record<string, Classification>>;
   /** What the answers came to; absent where the execution did not complete. */
   readonly vote?: string | undefined;
+  /** Why there is no vote: the execution's error code, or the status that it ended with. */
+  readonly failure?: string | undefined;
 }
 
 /** What a report is made of. */
@@ -55,6 +57,8 @@ export interface AuditReport {
   readonly disagreements: readonly CaseOutcome[];
   readonly skipped: readonly { readonly reason: string; readonly packages: readonly string[] }[];
   readonly conflicts: number;
+  /** Number of executions without a result. */
+  readonly failed: number;
   readonly elapsedMs: number;
   readonly executionsPerSecond: number;
 }
@@ -85,6 +89,7 @@ export function createReport(input: ReportInput): AuditReport {
     disagreements: outcomes.filter((outcome) => isContested(outcome, input.agents)),
     skipped: skippedByReason(input.skipped),
     conflicts: input.conflicts,
+    failed: outcomes.filter((outcome) => outcome.vote === undefined).length,
     elapsedMs: input.elapsedMs,
     executionsPerSecond: input.elapsedMs > 0 ? (outcomes.length * 1000) / input.elapsedMs : 0,
   };

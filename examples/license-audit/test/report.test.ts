@@ -137,6 +137,7 @@ MIT       MIT  ISC  MIT          b@1.0.0
 MIT       MIT  MIT  (no result)  e@1.0.0
 
 3 packages were left out: 2 no licence text, 1 unlicensed.
+Without a result: 1 of 5 executions.
 5 executions in 2.00 s: 3/s
 The vote does NOT beat the baseline (0.0 points).`);
   });

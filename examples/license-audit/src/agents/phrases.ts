@@ -1,0 +1,4 @@
+import { classifyByPhrases } from "../methods/phrases.ts";
+import { runAgent } from "./run.ts";
+
+await runAgent("phrases", classifyByPhrases);

@@ -1,0 +1,33 @@
+import { consoleLogger, errorMessage, type Logger } from "@parallax/core";
+import type { Classify } from "../classification.ts";
+import { createLicenseAgent } from "./license-agent.ts";
+
+/**
+ * The life of an agent's process: connects to `PARALLAX_URL` (several separated by commas, default
+ * `http://localhost:8080`) with `PARALLAX_TOKEN`, if there is one, and works until SIGTERM or SIGINT. A second signal ends
+ * the process at once.
+ */
+export async function runAgent(name: string, classify: Classify): Promise<void> {
+  const { PARALLAX_URL: urls = "http://localhost:8080", PARALLAX_TOKEN: token } = process.env;
+  const logger: Logger = consoleLogger();
+  const agent = createLicenseAgent({
+    classify,
+    name,
+    logger,
+    controlPlaneUrl: urls.split(",").map((url) => url.trim()),
+    // Classifying takes a millisecond or two: what a larger number hides is the way there and back.
+    maxConcurrentTasks: 16,
+    // A demonstration restarts nodes at will: the agent outlasts them.
+    reconnect: { maxRetries: Number.POSITIVE_INFINITY, backoff: { initial: 200, max: 2_000 } },
+    ...(token === undefined ? {} : { token }),
+  });
+  const stop = (): void => {
+    agent.stop().catch((error: unknown) => {
+      logger.error("stopping the agent failed", { error: errorMessage(error) });
+      process.exitCode = 1;
+    });
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  await agent.start();
+}

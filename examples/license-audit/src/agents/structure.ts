@@ -1,0 +1,4 @@
+import { classifyByStructure } from "../methods/structure.ts";
+import { runAgent } from "./run.ts";
+
+await runAgent("structure", classifyByStructure);
