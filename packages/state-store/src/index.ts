@@ -16,3 +16,26 @@ export type {
   UpdateOutcome,
   WatchEvent,
 } from "./collection.ts";
+export type { StoreLimits } from "./definition.ts";
+export { createStateStore, type StateStoreOptions } from "./state-store.ts";
+export type {
+  Change,
+  ChangeEvent,
+  ChangeOutcome,
+  CreateChange,
+  DeleteChange,
+  DepositChange,
+  Expiry,
+  FieldText,
+  IndexEntry,
+  IndexQuery,
+  Layout,
+  MigrateChange,
+  MutateResult,
+  RecordBackend,
+  RefusalCode,
+  ScanRequest,
+  StoredEvent,
+  StoredFields,
+  UpdateChange,
+} from "./store.ts";

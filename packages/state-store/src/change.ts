@@ -1,0 +1,225 @@
+import { recallRequest, rememberRequest } from "./request-ids.ts";
+import type {
+  Change,
+  ChangeOutcome,
+  CreateChange,
+  DeleteChange,
+  DepositChange,
+  Expiry,
+  Layout,
+  MigrateChange,
+  StoredEvent,
+  StoredFields,
+  UpdateChange,
+} from "./store.ts";
+
+/** How long the answer to a delete is kept for its repetitions, in milliseconds (S2). */
+export const tombstoneMs = 60_000;
+
+/** A record with all that belongs to it, as the memory backend keeps it. Never changed in place. */
+export interface RecordState {
+  readonly fields: ReadonlyMap<string, string>;
+  readonly version: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly expiresAtMs: number | undefined;
+  readonly schema: number;
+  /** The indexes that have an entry of it: those of the layout that wrote it last. */
+  readonly indexes: readonly string[];
+  readonly requests: string;
+  readonly events: number;
+  readonly log: readonly StoredEvent[];
+  readonly inbox: ReadonlyMap<string, string>;
+  readonly inboxBytes: number;
+}
+
+/** What a change leads to: the record after it (`undefined`: there is none), and the event that it appends. */
+export interface Applied {
+  readonly outcome: ChangeOutcome;
+  readonly after: RecordState | undefined;
+  readonly event?: string;
+}
+
+/** Where a change meets the record. `fence` is the highest that the partition has seen, this change's included. */
+export interface ChangeContext {
+  readonly layout: Layout;
+  readonly fence: number;
+  readonly nowMs: number;
+}
+
+/** S6: whether one of the fields has a value after which nothing changes any more. */
+export function isFinal(layout: Layout, fields: ReadonlyMap<string, string>): boolean {
+  return Object.entries(layout.final).some(([field, values]) => {
+    const text = fields.get(field);
+    return text !== undefined && values.includes(text);
+  });
+}
+
+/** The event's text with the version of the record that it tells about. */
+export function withVersion(json: string, version: number): string {
+  return `${json.slice(0, -1)},"version":${version}}`;
+}
+
+/** The record as a reader gets it. */
+export function toStored(id: string, state: RecordState): StoredFields {
+  const { fields, version, createdAtMs, updatedAtMs, expiresAtMs, schema } = state;
+  return { id, fields: Object.fromEntries(fields), version, createdAtMs, updatedAtMs, expiresAtMs, schema };
+}
+
+/**
+ * The one meaning of a change, without I/O: the Lua script `mutate` does the same on Redis, and a property test holds the
+ * two together. The order of the answers is part of it: a repeated request first (S2), then the fence (S3), then the rest.
+ */
+export function applyChange(
+  before: RecordState | undefined,
+  change: Change,
+  context: ChangeContext,
+): Applied {
+  const earlier = before && change.op !== "deposit" && recallRequest(before.requests, change.requestId);
+  if (earlier) return { outcome: { outcome: "ok", ...earlier }, after: before };
+  if (change.fence !== undefined && change.fence < context.fence) {
+    return { outcome: { outcome: "fenced", fence: context.fence }, after: before };
+  }
+  if (change.op === "create") {
+    return before
+      ? { outcome: { outcome: "exists", record: toStored(change.id, before) }, after: before }
+      : applyCreate(change, context);
+  }
+  if (!before) return { outcome: { outcome: "missing" }, after: undefined };
+  if (isFinal(context.layout, before.fields) && !mayTouchFinal(before, change, context)) {
+    return { outcome: { outcome: "final", version: before.version }, after: before };
+  }
+  switch (change.op) {
+    case "update":
+      return applyUpdate(before, change, context);
+    case "delete":
+      return applyDelete(before, change, context);
+    case "deposit":
+      return applyDeposit(before, change, context);
+    case "migrate":
+      return applyMigrate(before, change, context);
+  }
+}
+
+/** S6: a final record can only expire, or be trimmed before its time (S7). */
+function mayTouchFinal(before: RecordState, change: Change, { nowMs }: ChangeContext): boolean {
+  return change.op === "delete" && (change.reason === "trimmed" || hasExpired(before, nowMs));
+}
+
+function hasExpired(state: RecordState, nowMs: number): boolean {
+  return state.expiresAtMs !== undefined && state.expiresAtMs <= nowMs;
+}
+
+function conflict(before: RecordState): Applied {
+  return { outcome: { outcome: "conflict", version: before.version }, after: before };
+}
+
+/** The conditions were encoded by one schema, the record by another: what they say of it means nothing. */
+function otherSchema(before: RecordState): Applied {
+  return { outcome: { outcome: "schema", schema: before.schema }, after: before };
+}
+
+function holds(before: RecordState, change: UpdateChange | DeleteChange): boolean {
+  if (change.version !== undefined && change.version !== before.version) return false;
+  return change.where.every(([field, text]) => before.fields.get(field) === text);
+}
+
+function expiryAfter(current: number | undefined, expiry: Expiry, nowMs: number): number | undefined {
+  if (expiry === "keep") return current;
+  return expiry === "never" ? undefined : nowMs + expiry;
+}
+
+/** The record's own log after a change, bounded in count (S7), and what goes to the topic. */
+function tell(
+  state: Pick<RecordState, "events" | "log">,
+  change: Change,
+  version: number,
+  { layout, nowMs }: ChangeContext,
+): Pick<RecordState, "events" | "log"> & { readonly told: { readonly event?: string } } {
+  if (!change.event) return { events: state.events, log: state.log, told: {} };
+  const json = withVersion(change.event.json, version);
+  const entry = { sequence: state.events + 1, atMs: nowMs, json };
+  const log = [...state.log, entry].slice(-layout.maxLogEntries);
+  return { events: entry.sequence, log, told: { event: json } };
+}
+
+function applyCreate(change: CreateChange, context: ChangeContext): Applied {
+  const { layout, nowMs } = context;
+  const fields = new Map(change.set);
+  const { told, ...record } = tell({ events: 0, log: [] }, change, 1, context);
+  const result = { version: 1, storeTimeMs: nowMs };
+  const after: RecordState = {
+    ...record,
+    fields,
+    version: 1,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    expiresAtMs: expiryAfter(undefined, change.expiry, nowMs),
+    schema: layout.schema,
+    indexes: layout.indexes,
+    requests: rememberRequest("", change.requestId, result, false),
+    inbox: new Map(),
+    inboxBytes: 0,
+  };
+  return { outcome: { outcome: "ok", ...result }, after, ...told };
+}
+
+function applyUpdate(before: RecordState, change: UpdateChange, context: ChangeContext): Applied {
+  const { layout, nowMs } = context;
+  if (before.schema !== layout.schema) return otherSchema(before);
+  if (!holds(before, change)) return conflict(before);
+  const fields = new Map(before.fields);
+  for (const [field, text] of change.set) fields.set(field, text);
+  for (const field of change.unset) fields.delete(field);
+  const version = before.version + 1;
+  const { told, ...record } = tell(before, change, version, context);
+  const result = { version, storeTimeMs: nowMs };
+  const after: RecordState = {
+    ...before,
+    ...record,
+    fields,
+    version,
+    updatedAtMs: nowMs,
+    expiresAtMs: expiryAfter(before.expiresAtMs, change.expiry, nowMs),
+    indexes: layout.indexes,
+    requests: rememberRequest(before.requests, change.requestId, result, isFinal(layout, fields)),
+  };
+  return { outcome: { outcome: "ok", ...result }, after, ...told };
+}
+
+function applyDelete(before: RecordState, change: DeleteChange, context: ChangeContext): Applied {
+  if (change.reason === "expired" && !hasExpired(before, context.nowMs)) return conflict(before);
+  if (change.reason === "asked" && change.where.length > 0 && before.schema !== context.layout.schema) {
+    return otherSchema(before);
+  }
+  if (!holds(before, change)) return conflict(before);
+  const version = before.version + 1;
+  return {
+    outcome: { outcome: "ok", version, storeTimeMs: context.nowMs },
+    after: undefined,
+    ...(change.event && { event: withVersion(change.event.json, version) }),
+  };
+}
+
+function applyDeposit(before: RecordState, change: DepositChange, context: ChangeContext): Applied {
+  const occupied = before.inbox.get(change.key);
+  if (occupied !== undefined) return { outcome: { outcome: "occupied", value: occupied }, after: before };
+  const inboxBytes = before.inboxBytes + Buffer.byteLength(change.key) + Buffer.byteLength(change.value);
+  if (inboxBytes > context.layout.maxInboxBytes) {
+    const reason = `${before.inboxBytes} bytes are in it`;
+    return { outcome: { outcome: "refused", code: "inbox_full", reason }, after: before };
+  }
+  const { told, ...record } = tell(before, change, before.version, context);
+  const inbox = new Map(before.inbox).set(change.key, change.value);
+  return { outcome: { outcome: "deposited" }, after: { ...before, ...record, inbox, inboxBytes }, ...told };
+}
+
+function applyMigrate(before: RecordState, change: MigrateChange, { layout }: ChangeContext): Applied {
+  if (before.version !== change.version || before.schema !== change.fromSchema) return conflict(before);
+  const fields = new Map(before.fields);
+  for (const [field, text] of change.set) fields.set(field, text);
+  for (const field of change.unset) fields.delete(field);
+  const after = { ...before, fields, schema: layout.schema, indexes: layout.indexes };
+  const { version, updatedAtMs: storeTimeMs } = before;
+  return { outcome: { outcome: "ok", version, storeTimeMs }, after };
+}

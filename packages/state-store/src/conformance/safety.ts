@@ -1,0 +1,169 @@
+import { deepEqual, equal } from "node:assert/strict";
+import type { Change, ChangeOutcome, CreateChange, Layout, RecordBackend, UpdateChange } from "../store.ts";
+import { type Bench, mustGet, type Run, type TestApi, waiting } from "./harness.ts";
+
+const layout: Layout = {
+  collection: "raw",
+  indexes: ["status"],
+  final: { status: ["done"] },
+  topic: "raw",
+  schema: 1,
+  maxLogEntries: 10,
+  maxInboxBytes: 1000,
+};
+const nothing = { fence: undefined, event: undefined, expiry: "keep", version: undefined } as const;
+
+function createChange(id: string, requestId: string): CreateChange {
+  const { expiry, fence, event } = nothing;
+  return { op: "create", id, requestId, set: [["status", "new"]], expiry, fence, event };
+}
+
+function updateChange(id: string, requestId: string, status: string): UpdateChange {
+  const event = { tag: requestId, json: '{"type":"changed"}' };
+  return { op: "update", id, requestId, ...nothing, event, set: [["status", status]], unset: [], where: [] };
+}
+
+async function send(backend: RecordBackend, ...changes: Change[]): Promise<readonly ChangeOutcome[]> {
+  const [first] = changes;
+  const partition = backend.partitionOf(first?.id ?? "");
+  return (await backend.mutate(partition, layout, changes, { replicas: 0 })).outcomes;
+}
+
+export function describeSafety(api: TestApi, run: Run): void {
+  api.it(
+    "S2: answers a repeated request with its first result and changes nothing",
+    run(async ({ backend, space }) => {
+      const create = createChange("a", "r1");
+      const first = await send(backend, create);
+      await space.pass(3);
+      deepEqual(await send(backend, create), first);
+      const update = updateChange("a", "r2", "busy");
+      const second = await send(backend, update);
+      await space.pass(3);
+      deepEqual(await send(backend, update, update), [...second, ...second]);
+      equal((await space.events("raw")).length, 1);
+      const [record] = await backend.read(backend.partitionOf("a"), "raw", ["a"]);
+      equal(record?.version, 2);
+    }),
+  );
+  api.it(
+    "S2: knows a request again although others have written since",
+    run(async ({ backend }) => {
+      await send(backend, createChange("a", "r1"));
+      const [first] = await send(backend, updateChange("a", "r2", "mine"));
+      await send(backend, updateChange("a", "r3", "theirs"), updateChange("a", "r4", "theirs"));
+      deepEqual(await send(backend, updateChange("a", "r2", "mine")), [first]);
+      const [record] = await backend.read(backend.partitionOf("a"), "raw", ["a"]);
+      equal(record?.fields.status, "theirs");
+    }),
+  );
+  api.it(
+    "S2: knows the request that made a record final, and the one that deleted it",
+    run(async ({ backend }) => {
+      await send(backend, createChange("a", "r1"));
+      const last = updateChange("a", "r2", "done");
+      deepEqual(await send(backend, last), await send(backend, last));
+      await send(backend, createChange("b", "r1"));
+      const remove: Change = {
+        ...nothing,
+        op: "delete",
+        id: "b",
+        requestId: "r3",
+        where: [],
+        reason: "asked",
+      };
+      const first = await send(backend, remove);
+      equal(first[0]?.outcome, "ok");
+      deepEqual(await send(backend, remove), first);
+      deepEqual(await send(backend, { ...remove, requestId: "r4" }), [{ outcome: "missing" }]);
+    }),
+  );
+  api.it(
+    "S1: a refused change leaves everything as it was, and the others of its call are applied",
+    run(async ({ backend, space }) => {
+      await send(backend, createChange("a", "r1"));
+      const outcomes = await send(
+        backend,
+        { ...updateChange("a", "r2", "bad"), version: 5 },
+        updateChange("missing", "r3", "bad"),
+        updateChange("a", "r4", "good"),
+      );
+      deepEqual(
+        outcomes.map(({ outcome }) => outcome),
+        ["conflict", "missing", "ok"],
+      );
+      deepEqual(await space.events("raw"), [{ type: "changed", version: 2 }]);
+    }),
+  );
+  api.it(
+    "S3: refuses a fence below the highest that the partition has seen, in every collection",
+    run(async ({ jobs, store }) => {
+      await jobs.create("a", waiting, { fence: 5 });
+      deepEqual(await jobs.update("a", { set: { attempts: 1 } }, { fence: 4 }), {
+        outcome: "fenced",
+        fence: 5,
+      });
+      equal((await jobs.update("a", { set: { attempts: 2 } }, { fence: 5 })).outcome, "ok");
+      equal((await jobs.update("a", { set: { attempts: 3 } })).outcome, "ok");
+      deepEqual(await store.raiseFence(9), { outcome: "ok" });
+      deepEqual(await store.raiseFence(8), { outcome: "fenced", fence: 9 });
+      deepEqual(await jobs.create("b", waiting, { fence: 8 }), { outcome: "fenced", fence: 9 });
+      deepEqual(await jobs.delete("a", { fence: 8 }), { outcome: "fenced", fence: 9 });
+      deepEqual(await jobs.update("gone", {}, { fence: 8 }), { outcome: "fenced", fence: 9 });
+      equal((await mustGet(jobs, "a")).attempts, 3);
+    }),
+  );
+  api.it(
+    "L8: raises the fence of every partition",
+    run(async ({ backend, store }) => {
+      const term = 1_795_468_577_123;
+      deepEqual(await store.raiseFence(term), { outcome: "ok" });
+      for (let partition = 0; partition < backend.partitions; partition += 1) {
+        deepEqual(await backend.raiseFence(partition, 1), { raised: false, fence: term });
+      }
+    }),
+  );
+  api.it("S6: a final record never changes again", run(finalStays));
+  api.it(
+    "lets exactly one of many writers with the same version through",
+    run(async ({ jobs, another }) => {
+      const other = await another();
+      await jobs.create("a", waiting);
+      const attempts = Array.from({ length: 40 }, (_, at) =>
+        (at % 2 ? jobs : other.jobs).update("a", { set: { attempts: at } }, { version: 1 }),
+      );
+      const outcomes = await Promise.all(attempts);
+      equal(outcomes.filter(({ outcome }) => outcome === "ok").length, 1);
+      equal((await jobs.get("a"))?.version, 2);
+    }),
+  );
+  api.it(
+    "applies changes of one caller to one record in the order in which they were made",
+    run(async ({ jobs }) => {
+      const steps = Array.from({ length: 30 }, (_, at) => at + 1);
+      await Promise.all([
+        jobs.create("a", waiting),
+        ...steps.map((attempts) =>
+          jobs.update("a", { set: { attempts } }, { where: { attempts: attempts - 1 } }),
+        ),
+      ]);
+      equal((await mustGet(jobs, "a")).attempts, 30);
+    }),
+  );
+}
+
+async function finalStays({ jobs, space }: Bench): Promise<void> {
+  await jobs.create("a", waiting);
+  const last = await jobs.update("a", { set: { status: "done" } }, { expiresInMs: 20 });
+  equal(last.outcome, "ok");
+  const refused = { outcome: "final", version: 2 };
+  deepEqual(await jobs.update("a", { set: { status: "waiting" } }), refused);
+  deepEqual(await jobs.update("a", {}, { expiresInMs: null }), refused);
+  deepEqual(await jobs.update("a", {}, { version: 99 }), refused);
+  deepEqual(await jobs.delete("a"), refused);
+  deepEqual(await jobs.deposit("a", "task", "late"), { outcome: "final" });
+  equal((await jobs.create("a", waiting)).outcome, "exists");
+  deepEqual(await mustGet(jobs, "a"), { status: "done", attempts: 0 });
+  await space.pass(30);
+  equal((await jobs.delete("a")).outcome, "ok");
+}

@@ -1,0 +1,83 @@
+import type { Change, Layout } from "./store.ts";
+
+/** Names of the keys that belong to one record. */
+export interface RecordKeys {
+  readonly record: string;
+  readonly inbox: string;
+  readonly log: string;
+  readonly tombstone: string;
+}
+
+/** What `mutate` gets besides the layout and the changes. */
+export interface MutateHead {
+  readonly channel: string;
+  readonly partition: number;
+  /** Random: the epoch of the topic's log if it has none. */
+  readonly epochCandidate: string;
+  readonly maxTopicEntries: number;
+  readonly maxTopicAgeMs: number;
+  readonly durable: boolean;
+}
+
+/** The first arguments of `mutate`: what all changes share. */
+export function headArguments(layout: Layout, head: MutateHead): (string | number)[] {
+  const finals = Object.entries(layout.final).flatMap(([field, values]) =>
+    values.map((value) => [field, value] as const),
+  );
+  const read = new Set([...layout.indexes, ...finals.map(([field]) => field)]);
+  return [
+    layout.topic ?? "",
+    head.channel,
+    head.partition,
+    head.epochCandidate,
+    head.maxTopicEntries,
+    head.maxTopicAgeMs,
+    layout.maxLogEntries,
+    layout.maxInboxBytes,
+    layout.schema,
+    head.durable ? 1 : 0,
+    layout.indexes.join(" "),
+    [...read].join(" "),
+    finals.length,
+    ...finals.flat(),
+  ];
+}
+
+/** Adds what one change needs to the keys and arguments of `mutate`. */
+export function pushChange(
+  keys: string[],
+  args: (string | number)[],
+  change: Change,
+  names: RecordKeys,
+): void {
+  keys.push(names.record);
+  if (change.op === "deposit" || change.op === "delete") keys.push(names.inbox);
+  if (change.op === "delete" || change.event) keys.push(names.log);
+  if (change.op === "delete" && change.reason === "asked") keys.push(names.tombstone);
+
+  const where = change.op === "update" || change.op === "delete" ? change.where : [];
+  const present = where.filter(([, text]) => text !== undefined);
+  const absent = where.filter(([, text]) => text === undefined);
+  const set = setOf(change);
+  const unset = change.op === "update" || change.op === "migrate" ? change.unset : [];
+  const version = "version" in change ? change.version : undefined;
+  const expiry = change.op === "create" || change.op === "update" ? change.expiry : "keep";
+  const request = `${change.op} ${change.requestId} ${change.event?.tag ?? "-"} ${change.fence ?? "-"}`;
+  const counts = `${set.length} ${unset.length} ${present.length} ${absent.length}`;
+  args.push(`${request} ${version ?? "-"} ${expiry} ${counts} ${extraOf(change)}`);
+  args.push(change.id, change.event?.json ?? "");
+  for (const [field, text] of set) args.push(field, text);
+  for (const field of unset) args.push(field);
+  for (const [field, text = ""] of present) args.push(field, text);
+  for (const [field] of absent) args.push(field);
+}
+
+function setOf(change: Change): readonly (readonly [string, string])[] {
+  if (change.op === "deposit") return [[change.key, change.value]];
+  return change.op === "delete" ? [] : change.set;
+}
+
+function extraOf(change: Change): string {
+  if (change.op === "delete") return change.reason;
+  return change.op === "migrate" ? String(change.fromSchema) : "-";
+}

@@ -1,0 +1,121 @@
+import { ParallaxError } from "@parallax/core";
+import { checkIndex, checkWhole } from "./checks.ts";
+import { invalidValue } from "./codec.ts";
+import type { Collection, Fields } from "./collection.ts";
+import { partitionsOf, type StoreContext } from "./context.ts";
+import type { Definition } from "./definition.ts";
+import type { DeleteChange, IndexEntry } from "./store.ts";
+
+type Upkeep<Value extends Fields> = Pick<Collection<Value>, "collectExpired" | "trim">;
+
+const defaultStep = 200;
+const maxStep = 1000;
+
+/** The duties of whoever keeps a collection small (S4, S7): bounded steps, to be repeated while more waits. */
+export function createUpkeep<Value extends Fields>(
+  context: StoreContext,
+  { layout }: Definition<Value>,
+): Upkeep<Value> {
+  const { backend, reading } = context;
+  const name = layout.collection;
+
+  async function remove(
+    partition: number,
+    ids: readonly string[],
+    how: Pick<DeleteChange, "reason" | "where" | "fence">,
+  ): Promise<number> {
+    const removals = ids.map((id): DeleteChange => {
+      const requestId = context.nextId();
+      return { op: "delete", id, requestId, event: undefined, version: undefined, ...how };
+    });
+    const outcomes = await Promise.all(
+      removals.map((removal) => context.writer.change(layout, partition, removal, 0)),
+    );
+    const fenced = outcomes.find((outcome) => outcome.outcome === "fenced");
+    if (fenced) throw fencedError(name, fenced.fence);
+    return outcomes.filter(({ outcome }) => outcome === "ok").length;
+  }
+
+  /** The records with one of these values that changed longest ago, over all partitions. */
+  async function oldest(
+    index: string,
+    values: readonly string[],
+    limit: number,
+  ): Promise<readonly Candidate[]> {
+    const scans = partitionsOf(backend).flatMap((partition) =>
+      values.map(async (value) => {
+        const request = { index, value, order: "oldest-first", after: undefined, limit } as const;
+        const entries = await reading(() => backend.scan(partition, name, request));
+        return entries.map((entry): Candidate => ({ ...entry, partition, value }));
+      }),
+    );
+    const candidates = (await Promise.all(scans)).flat();
+    return candidates.sort((a, b) => a.updatedAtMs - b.updatedAtMs).slice(0, limit);
+  }
+
+  return {
+    async collectExpired({ fence, limit = defaultStep }) {
+      checkWhole("invalid_limit", "the size of a step", limit, 1, maxStep);
+      let looked = 0;
+      let removed = 0;
+      for (const partition of partitionsOf(backend)) {
+        const step = limit - looked;
+        // One more than may go tells whether more wait.
+        const ids = await reading(() => backend.expired(partition, name, step + 1));
+        const how = { reason: "expired", where: [], fence } as const;
+        removed += await remove(partition, ids.slice(0, step), how);
+        looked += Math.min(ids.length, step);
+        if (ids.length > step) return { removed, more: true };
+      }
+      return { removed, more: false };
+    },
+    async trim({ fence, index, values, max, limit = defaultStep }) {
+      checkIndex(name, layout.indexes, index);
+      checkWhole("invalid_limit", "the size of a step", limit, 1, maxStep);
+      checkWhole("invalid_limit", "the number of records to keep", max, 0);
+      const final = layout.final[index];
+      const open = final && values.find((value) => !final.includes(value));
+      if (open !== undefined) throw invalidValue(`the values to trim ${name} by`, `${open} is not final`);
+      const distinct = [...new Set(values)];
+      const counts = partitionsOf(backend).flatMap((partition) =>
+        distinct.map((value) => reading(() => backend.count(partition, name, { index, value }))),
+      );
+      const excess = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0) - max;
+      if (excess <= 0) return { removed: 0, more: false };
+
+      let removed = 0;
+      const candidates = await oldest(index, distinct, Math.min(excess, limit));
+      // L9: the removal is right by itself, as it is bound to the value that the record was chosen for.
+      for (const [, group] of groupCandidates(candidates)) {
+        const [first] = group;
+        if (!first) continue;
+        const how = { reason: "trimmed", where: [[index, first.value]], fence } as const;
+        removed += await remove(
+          first.partition,
+          group.map(({ id }) => id),
+          how,
+        );
+      }
+      return { removed, more: excess > removed };
+    },
+  };
+}
+
+interface Candidate extends IndexEntry {
+  readonly partition: number;
+  readonly value: string;
+}
+
+function groupCandidates(candidates: readonly Candidate[]): Map<string, Candidate[]> {
+  const groups = new Map<string, Candidate[]>();
+  for (const candidate of candidates) {
+    const key = `${candidate.partition}:${candidate.value}`;
+    groups.set(key, [...(groups.get(key) ?? []), candidate]);
+  }
+  return groups;
+}
+
+function fencedError(name: string, fence: number): ParallaxError<"fenced"> {
+  const message = `removing records of ${name}: a leader with the higher term ${fence} is at work; stop leading`;
+  return new ParallaxError("fenced", message, { details: { fence } });
+}

@@ -1,0 +1,133 @@
+import { type Clock, isParallaxError, ParallaxError, type Random } from "@parallax/core";
+import type { EventBus } from "@parallax/event-bus";
+import { createBatcher, type PendingChange } from "./batcher.ts";
+import { isPassing, retrying } from "./retry.ts";
+import type { Change, ChangeOutcome, Layout, RecordBackend } from "./store.ts";
+
+/** Options of {@link createWriter}. */
+export interface WriterOptions {
+  readonly backend: RecordBackend;
+  readonly bus: Pick<EventBus, "sent"> | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timeoutMs: number;
+  readonly batchSize: number;
+  readonly batchBytes: number;
+  readonly maxPending: number;
+  readonly maxPendingBytes: number;
+}
+
+/** The way of every change to the store. */
+export interface Writer {
+  /**
+   * @throws ParallaxError `timeout` when the outcome stayed unknown, `not_replicated` when the change is made but too few
+   *   replicas have it, `overloaded`, `store_closed`, or the backend's own code when nothing was done.
+   */
+  change(layout: Layout, partition: number, change: Change, replicas: number): Promise<ChangeOutcome>;
+  /** Takes no more, and resolves once what was taken has its answer. */
+  close(): Promise<void>;
+}
+
+/** Batches changes, and repeats what has no answer under the same request ids until the time is up (S2). */
+export function createWriter(options: WriterOptions): Writer {
+  const { backend, bus, clock, timeoutMs } = options;
+  const batcher = createBatcher({ ...options, send: deliver });
+  let closed = false;
+
+  async function deliver(batch: readonly PendingChange[]): Promise<void> {
+    const [first] = batch;
+    if (!first) return;
+    const { layout, partition, replicas } = first;
+    let left = batch;
+    let unknown = false;
+
+    async function attempt(count: number): Promise<void> {
+      const changes = left.map(({ change }) => change);
+      const result = await backend.mutate(partition, layout, changes, { replicas });
+      const durable = result.replicas >= replicas;
+      left = left.filter((item, index) => {
+        const outcome = result.outcomes[index];
+        if (!outcome || (!durable && isWritten(outcome))) return true;
+        item.resolve(count > 1 ? ownDeposit(item.change, outcome) : outcome);
+        return false;
+      });
+      if (left.length > 0) throw notReplicated(result.replicas, replicas);
+    }
+
+    // The mark comes before the write: sync latency covers the way to the store too.
+    announce(layout, batch);
+    try {
+      await retrying((count) => attempt(count).catch(note), options);
+    } catch (error) {
+      for (const item of left) item.reject(explain(error, item, unknown));
+    }
+
+    function note(error: unknown): never {
+      unknown ||= isParallaxError(error, "timeout");
+      throw error;
+    }
+  }
+
+  function announce({ topic }: Layout, batch: readonly PendingChange[]): void {
+    if (!bus || topic === undefined) return;
+    const tags = batch.flatMap(({ change }) => change.event?.tag ?? []);
+    if (tags.length > 0) bus.sent(topic, tags, clock.now());
+  }
+
+  function explain(error: unknown, { change, layout }: PendingChange, unknown: boolean): unknown {
+    const record = `${layout.collection} ${change.id}`;
+    const { id, requestId } = change;
+    if (isParallaxError(error, "not_replicated")) {
+      const message = `writing ${record} to enough replicas: ${error.message}`;
+      return new ParallaxError("not_replicated", message, {
+        cause: error,
+        details: { ...error.details, id },
+      });
+    }
+    if (!unknown || !isPassing(error)) return error;
+    const message = `changing ${record} got no answer within ${timeoutMs} ms; whether it took effect is unknown: read the record, or repeat it with request id ${requestId}`;
+    return new ParallaxError("timeout", message, { cause: error, details: { id, requestId } });
+  }
+
+  return {
+    change(layout, partition, change, replicas) {
+      return new Promise((resolve, reject) => {
+        if (closed) throw closedError(layout, change);
+        batcher.add({ layout, partition, replicas, change, bytes: sizeOf(change), resolve, reject });
+      });
+    },
+    close() {
+      closed = true;
+      return batcher.idle();
+    },
+  };
+}
+
+function isWritten({ outcome }: ChangeOutcome): boolean {
+  return outcome === "ok" || outcome === "deposited" || outcome === "occupied";
+}
+
+/** A deposit that is repeated finds its own value: that is its first result, not somebody else's. */
+function ownDeposit(change: Change, outcome: ChangeOutcome): ChangeOutcome {
+  const own = change.op === "deposit" && outcome.outcome === "occupied" && outcome.value === change.value;
+  return own ? { outcome: "deposited" } : outcome;
+}
+
+/** About as many bytes as the change has on the wire. */
+function sizeOf(change: Change): number {
+  let bytes = 100 + change.id.length + (change.event?.json.length ?? 0);
+  if (change.op === "deposit") bytes += change.value.length;
+  else if (change.op !== "delete")
+    for (const [field, text] of change.set) bytes += field.length + text.length;
+  return bytes;
+}
+
+function notReplicated(acknowledged: number, wanted: number): ParallaxError<"not_replicated"> {
+  const message = `the primary has it, and ${acknowledged} of ${wanted} replicas acknowledged; check that they are linked, or ask for fewer`;
+  return new ParallaxError("not_replicated", message, { details: { acknowledged, wanted } });
+}
+
+function closedError(layout: Layout, change: Change): ParallaxError<"store_closed"> {
+  const message = `changing ${layout.collection} ${change.id}: the store is closed; change records before closing it`;
+  return new ParallaxError("store_closed", message);
+}
