@@ -1,4 +1,5 @@
 import { isParallaxError } from "@parallax/core";
+import { createVirtualClock, type VirtualClock } from "@parallax/testing";
 import { describe, expect, it, vi } from "vitest";
 import {
   createEventBus,
@@ -9,7 +10,7 @@ import {
 } from "../src/event-bus.ts";
 import { memoryEventLogSpace, memoryTopicLog } from "../src/memory.ts";
 import type { LogBatch, TopicLog } from "../src/store.ts";
-import { createVirtualClock, settle, type VirtualClock } from "./virtual-clock.ts";
+import { settle } from "./settle.ts";
 
 interface Scene {
   readonly clock: VirtualClock;

@@ -2,7 +2,7 @@ import { isParallaxError } from "@parallax/core";
 import { describe, expect, it } from "vitest";
 import { createEventBus, type Delivered, type EventBus, type Gap } from "../src/event-bus.ts";
 import { memoryEventLogSpace, memoryTopicLog } from "../src/memory.ts";
-import { settle } from "./virtual-clock.ts";
+import { settle } from "./settle.ts";
 
 type Items = AsyncIterableIterator<Delivered | Gap>;
 

@@ -1,7 +1,7 @@
+import { createVirtualClock } from "@parallax/testing";
 import { describe, expect, it } from "vitest";
 import { createLatencyWindow } from "../src/latency.ts";
 import { createSyncLatency } from "../src/sync-latency.ts";
-import { createVirtualClock } from "./virtual-clock.ts";
 
 describe("a latency window", () => {
   it("gives quantiles within five per cent", () => {

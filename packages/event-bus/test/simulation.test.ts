@@ -1,9 +1,10 @@
 import { type Random, seededRandom } from "@parallax/core";
+import { createVirtualClock, type VirtualClock } from "@parallax/testing";
 import { describe, expect, it } from "vitest";
 import { createEventBus, type Delivered, type EventBus, type Gap } from "../src/event-bus.ts";
 import { type MemoryEventLogSpace, memoryEventLogSpace, memoryTopicLog } from "../src/memory.ts";
 import type { TopicLog } from "../src/store.ts";
-import { createVirtualClock, settle, type VirtualClock } from "./virtual-clock.ts";
+import { settle } from "./settle.ts";
 
 const topic = "execution";
 const checkIntervalMs = 1000;
