@@ -29,7 +29,10 @@ const realTime = [
 const forbidden = [
   { pattern: /\b(?:TOD[O]|FIXM[E]|HAC[K]|XX[X])\b/, reason: "unfinished work belongs into an issue" },
   { pattern: /(?<![\w.$}-])\/(?:wor[k]|hom[e]|User[s])\/\w/, reason: "a path of one machine" },
-  { pattern: /\bregistr[y]\.[\w.-]+/, reason: "the host of a package registry" },
+  {
+    pattern: /\bregistr[y]\.[\w.-]+\.(?:com|org|net|io|dev|internal)\b/,
+    reason: "the host of a package registry",
+  },
 ];
 
 const text = /\.(?:[cm]?[jt]s|json|ya?ml|md|sh|toml|html|css|lua|tpl|txt|conf|cfg)$|\/(?:Dockerfile|run)$/;

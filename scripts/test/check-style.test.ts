@@ -81,7 +81,7 @@ describe("words", () => {
 
   it("knows them from parts of other words and of URLs", () => {
     const fine =
-      "# network/workers\n/api/work/items\nsee packages/core/src\nhttps://example.com/home/page\ntodos\n";
+      '# network/workers\n/api/work/items\nsee packages/core/src\nimport "./registry.ts";\nhttps://example.com/home/page\ntodos\n';
     expect(check({ "docs/a.md": fine })).toEqual([]);
   });
 
