@@ -15,7 +15,7 @@ export interface TestApi {
   it(name: string, test: () => Promise<void>): void;
 }
 
-/** One fresh store, empty and up for at least an hour of its own time unless it says otherwise. */
+/** One fresh store, empty. */
 export interface LeaseBackend {
   /** A store of another node on the same lease. */
   open(): LeaseStore;
@@ -67,7 +67,7 @@ async function acquire(store: LeaseStore, change: Partial<AcquireRequest> = {}):
   const { record, lineage } = await store.read();
   const request: AcquireRequest = {
     ...anna,
-    basis: record ? "waited" : "vacant",
+    basis: "waited",
     expected: record && { term: record.term, renewal: record.renewal },
     lineage,
     leaseDurationMs: 10_000,
@@ -140,7 +140,7 @@ function describeGrants({ it }: TestApi, run: Run): void {
       const first = await granted(store);
       await backend.pass(2);
       await backend.flush();
-      ok((await granted(store, { basis: "waited" })) > first);
+      ok((await granted(store)) > first);
     }),
   );
   it(
@@ -150,15 +150,22 @@ function describeGrants({ it }: TestApi, run: Run): void {
       await granted(store, { ...ben });
       equal((await store.read()).record?.termsGranted, 2);
       await backend.flush();
-      await granted(store, { basis: "waited", termsGranted: 2 });
+      await granted(store, { termsGranted: 2 });
       equal((await store.read()).record?.termsGranted, 3);
+    }),
+  );
+  it(
+    "L2: grants `vacant` once the store is older than a lease",
+    run(async (backend, store) => {
+      while ((await store.read()).storeUptimeMs <= 500) await backend.pass(100);
+      await granted(store, { basis: "vacant", leaseDurationMs: 500 });
     }),
   );
   it(
     "L2: refuses `vacant` while the store is younger than a lease",
     run(async (_, store) => {
       const { storeUptimeMs } = await store.read();
-      const outcome = await acquire(store, { leaseDurationMs: storeUptimeMs + 60_000 });
+      const outcome = await acquire(store, { basis: "vacant", leaseDurationMs: storeUptimeMs + 60_000 });
       equal(outcome.outcome, "refused");
       equal(outcome.reading.record, undefined);
     }),
@@ -173,7 +180,7 @@ function describeGrants({ it }: TestApi, run: Run): void {
   it(
     "L2: refuses whatever was decided under another lineage",
     run(async (_, store) => {
-      equal((await acquire(store, { lineage: "another", basis: "waited" })).outcome, "refused");
+      equal((await acquire(store, { lineage: "another" })).outcome, "refused");
       equal((await store.read()).record, undefined);
     }),
   );
@@ -202,7 +209,10 @@ function describeGrants({ it }: TestApi, run: Run): void {
     run(async (backend, store) => {
       const stores = Array.from({ length: 20 }, () => backend.open());
       const outcomes = await Promise.all(
-        stores.map((each, index) => acquire(each, { nodeId: `n${index}`, incarnation: `i${index}` })),
+        stores.map((each, index) => {
+          const holder = { nodeId: `n${index}`, incarnation: `i${index}` };
+          return acquire(each, { ...holder, expected: undefined });
+        }),
       );
       equal(outcomes.filter(({ outcome }) => outcome === "granted").length, 1);
       equal((await store.read()).record?.termsGranted, 1);
@@ -447,7 +457,7 @@ function describeRestarts({ it }: TestApi, run: Run): void {
       ok(after.storeUptimeMs < 10_000);
       equal(after.record?.state, "released");
       equal((await acquire(store, { basis: "tombstone" })).outcome, "refused");
-      await granted(store, { basis: "waited", leaseDurationMs: 50 });
+      await granted(store, { leaseDurationMs: 50 });
       await backend.restart?.({ keepData: true });
       await backend.pass(60);
       equal((await acquire(store, { basis: "expired" })).outcome, "refused");

@@ -1,3 +1,4 @@
+import { ParallaxError } from "@parallax/core";
 import type {
   AcquireRequest,
   Holder,
@@ -132,4 +133,9 @@ export function challengeLease(
   if (record?.state !== "held" || request.priority <= record.priority) return undefined;
   if (record.challenger && request.priority <= record.challenger.priority) return undefined;
   return { ...record, challenger: { nodeId: request.nodeId, priority: request.priority } };
+}
+
+/** The error of every call to a store that was closed. */
+export function storeClosed(call: string): ParallaxError<"store_closed"> {
+  return new ParallaxError("store_closed", `calling ${call}: the store was closed; open a new one`);
 }

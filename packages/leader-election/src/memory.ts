@@ -1,13 +1,20 @@
 import {
   type Clock,
   createListeners,
-  ParallaxError,
   type Random,
   randomId,
   systemClock,
   systemRandom,
 } from "@parallax/core";
-import { acquireLease, challengeLease, deposeLease, leaseHolder, releaseLease, renewLease } from "./lease.ts";
+import {
+  acquireLease,
+  challengeLease,
+  deposeLease,
+  leaseHolder,
+  releaseLease,
+  renewLease,
+  storeClosed,
+} from "./lease.ts";
 import type { LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
 
 /** The name of a call, as the fault hooks see it. */
@@ -139,9 +146,7 @@ export function memoryLeaseStore(space: MemoryLeaseSpace, faults: LeaseFaults = 
 
   /** One attempt: the request travels, takes effect in one step, and the answer travels back. */
   async function attempt<Result>(call: LeaseCall, step: () => Result): Promise<Result> {
-    if (isClosed) {
-      throw new ParallaxError("store_closed", `${call} of the lease: its store is closed; open a new one`);
-    }
+    if (isClosed) throw storeClosed(`lease.${call}`);
     await faults.onRequest?.(call);
     const result = step();
     await faults.onReply?.(call);

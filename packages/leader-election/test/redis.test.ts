@@ -1,0 +1,97 @@
+import { createConnections, createKeySpace } from "@parallax/redis";
+import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { leaseStoreConformance } from "../src/conformance.ts";
+import { createElection } from "../src/index.ts";
+import { redisLeaseStore } from "../src/redis.ts";
+import { redisBackend } from "./support/redis-backend.ts";
+
+let redis: RedisFixture;
+
+beforeAll(async () => {
+  redis = await startRedis({ persistent: true });
+});
+afterAll(() => redis.stop());
+
+describeBackend("redis-standalone", "lease store", () => {
+  leaseStoreConformance(
+    { describe, it },
+    () => redisBackend({ where: { url: redis.url }, restart: () => redis.restart() }),
+    { restart: true, events: true },
+  );
+
+  describe("what operators see", () => {
+    const bounds = { deadlineMs: 2000, replicas: 0 };
+    const keySpace = createKeySpace({ prefix: "operators:" });
+
+    it("shows the leader's id while there is one, with the lease's TTL, and nothing when nobody leads", async () => {
+      await using connections = createConnections({ url: redis.url });
+      await using store = redisLeaseStore(connections, { keySpace });
+      const command = (name: string, ...args: string[]) => connections.data.command(name, args);
+      const { lineage } = await store.read();
+      const anna = { nodeId: "anna", incarnation: "i" };
+      const rest = { lineage, leaseDurationMs: 5000, aboveTerm: 0, termsGranted: 0, priority: 0 };
+      const outcome = await store.acquire({ ...anna, basis: "waited", expected: undefined, ...rest }, bounds);
+      expect(await command("GET", "operators:ha:leader")).toBe("anna");
+      expect(await command("PTTL", "operators:ha:leader")).toBeGreaterThan(4000);
+      expect(await command("PTTL", "operators:ha:lease")).toBe(-1);
+      const term = outcome.outcome === "granted" ? outcome.term : 0;
+      await store.release({ ...anna, term, reservedFor: undefined, reserveMs: 0 }, bounds);
+      expect(await command("GET", "operators:ha:leader")).toBeNull();
+      expect(await command("HGET", "operators:ha:lease", "state")).toBe("released");
+    });
+
+    it("says what is wrong with a record that is not ours, and changes nothing", async () => {
+      await using connections = createConnections({ url: redis.url });
+      await using store = redisLeaseStore(connections, { keySpace: createKeySpace({ prefix: "damaged:" }) });
+      await connections.data.command("HSET", ["damaged:ha:lease", "term", "soon"]);
+      await expect(store.depose({ nodeId: "a", incarnation: "i" }, bounds)).rejects.toMatchObject({
+        code: "redis_reply",
+        message: expect.stringContaining("damaged:ha:lease"),
+      });
+      expect(await connections.data.command("HLEN", ["damaged:ha:lease"])).toBe(1);
+      await connections.data.command("SET", ["damaged:ha:lease", "x"]);
+      await expect(store.read()).rejects.toMatchObject({ code: "redis_reply" });
+    });
+
+    it("needs no script that Redis still knows", async () => {
+      await using connections = createConnections({ url: redis.url });
+      await using store = redisLeaseStore(connections, { keySpace });
+      await store.read();
+      await connections.data.command("SCRIPT", ["FLUSH"]);
+      await store.read();
+    });
+  });
+
+  it("elects, hands over by hint and takes over by expiry, in real time", async () => {
+    const keySpace = createKeySpace({ prefix: "real:" });
+    const durations = { leaseDurationMs: 900, renewDeadlineMs: 600, retryPeriodMs: 150 };
+    const nodes = ["a", "b", "c"].map((nodeId) => {
+      const connections = createConnections({ url: redis.url });
+      const election = createElection({
+        store: redisLeaseStore(connections, { keySpace }),
+        nodeId,
+        ...durations,
+      });
+      const stop = new AbortController();
+      const running = election.run(
+        (term) => new Promise((resolve) => term.signal.addEventListener("abort", () => resolve())),
+        { signal: stop.signal },
+      );
+      return { connections, election, stop, running };
+    });
+    const leaders = () => nodes.filter(({ election }) => election.term());
+    const first = await eventually(() => leaders()[0]);
+    await first.election.stepDown();
+    const second = await eventually(() => leaders()[0]);
+    expect(second).not.toBe(first);
+    expect(second.election.term()?.token).toBeGreaterThan(0);
+    // A node whose connections are gone is as good as dead.
+    await second.connections.close();
+    const third = await eventually(() => leaders().find((node) => node !== second));
+    expect(third.election.stats().termsGranted).toBe(3);
+    for (const { stop } of nodes) stop.abort();
+    await Promise.all(nodes.map(({ running }) => running));
+    for (const { connections } of nodes) await connections.close();
+  });
+});
