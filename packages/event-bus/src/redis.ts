@@ -17,7 +17,7 @@ import type { LogPosition, TopicLog } from "./store.ts";
 
 /** Options of {@link redisTopicLog}. */
 export interface RedisTopicLogOptions extends ConnectionsOptions {
-  /** Names of keys and channels, the same on every node. Default: `createKeySpace()`, for a Redis that is no Cluster. */
+  /** Names of keys and channels, the same on every node. Default: `createKeySpace()`, on Cluster with 16 partitions. */
   readonly keySpace?: KeySpace;
   /** Topics whose log lies beside lease and members, so that their scripts can append to it. Default `["cluster"]`. */
   readonly coordinationTopics?: readonly string[];
@@ -34,10 +34,11 @@ export interface RedisTopicLogOptions extends ConnectionsOptions {
  * `onError` as `bad_envelope`.
  */
 export function redisTopicLog(source: RedisSource, options: RedisTopicLogOptions = {}): TopicLog {
-  const { keySpace = createKeySpace(), coordinationTopics = ["cluster"], random = systemRandom } = options;
+  const connections = openConnections(source, options);
+  const { keySpace = createKeySpace({ cluster: connections.mode === "cluster" }) } = options;
+  const { coordinationTopics = ["cluster"], random = systemRandom } = options;
   const { onError = () => {} } = options;
   const { maxEntries = defaultMaxLogEntries, maxAgeMs = defaultMaxLogAgeMs } = options;
-  const connections = openConnections(source, options);
   const open = new Set<Unsubscribe>();
 
   const partitions = (topic: string): number =>

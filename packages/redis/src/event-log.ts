@@ -63,10 +63,8 @@ end
 export const openEventLogLua: string = `
 local function open_event_log(meta_key, log_key, now_ms, epoch_candidate)
   local meta = redis.pcall('HMGET', meta_key, 'epoch', 'sequence', 'tag')
-  if not meta.err then
-    local sequence = tonumber(meta[2] or nil)
-    if meta[1] and sequence and meta[3] then return meta[1], sequence, meta[3] end
-  end
+  local sequence = tonumber(meta[2] or nil)
+  if meta[1] and sequence and meta[3] then return meta[1], sequence, meta[3] end
   redis.call('DEL', meta_key, log_key)
   redis.call('HSET', meta_key, 'epoch', epoch_candidate, 'sequence', '0', 'tag', '',
     'at', string.format('%.0f', math.floor(now_ms)))
