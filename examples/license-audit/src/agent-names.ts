@@ -17,7 +17,6 @@ export function createAgentNames(agents: Pick<Agents, "get">): AgentNames {
     try {
       return (await agents.get(id, signal === undefined ? {} : { signal })).name;
     } catch (error) {
-      known.delete(id);
       // The session ended between its answer and our question: its answer counted all the same.
       if (isParallaxError(error, "agent_not_found")) return undefined;
       throw error;

@@ -104,7 +104,7 @@ async function outcomeOf(
     const name = await names.nameOf(agentId, signal);
     if (name !== undefined) answers[name] = { result, confidence };
   }
-  const vote = execution.status === "completed" ? execution.result : undefined;
+  const { result: vote } = execution;
   if (typeof vote === "string") return { id, truth, packages, answers, vote };
   return { id, truth, packages, answers, failure: execution.error?.code ?? execution.status };
 }

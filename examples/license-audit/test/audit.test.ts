@@ -141,7 +141,8 @@ describe("runAudit", () => {
   });
 
   it("names the agents that did not come", async () => {
-    await expect(audit({ connected: () => ["phrases"] })).rejects.toMatchObject({
+    const cluster = { connected: () => ["phrases"], disconnected: ["structure"] };
+    await expect(audit(cluster)).rejects.toMatchObject({
       code: "agents_missing",
       details: { missing: ["similarity", "structure"] },
     });

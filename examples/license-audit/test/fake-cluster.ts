@@ -17,6 +17,8 @@ export interface FakeCluster extends AuditClient {
 export interface FakeClusterOptions {
   /** Names of the connected agents. Default: all three. */
   readonly connected?: () => readonly string[];
+  /** Names of agents whose sessions wait to be resumed. Default: none. */
+  readonly disconnected?: readonly string[];
   /** What an execution becomes instead of completed. */
   readonly spoil?: (submission: Submission) => Partial<Execution> | undefined;
   readonly hasPattern?: boolean;
@@ -25,7 +27,12 @@ export interface FakeClusterOptions {
 const now = "2026-01-01T00:00:00.000Z";
 
 export function createFakeCluster(options: FakeClusterOptions = {}): FakeCluster {
-  const { connected = () => AGENT_NAMES, spoil = () => undefined, hasPattern = true } = options;
+  const {
+    connected = () => AGENT_NAMES,
+    disconnected = [],
+    spoil = () => undefined,
+    hasPattern = true,
+  } = options;
   const classifiers = new Map(methods.map(({ name, create }) => [name, create()]));
   const submissions: Submission[] = [];
   let underWay = 0;
@@ -67,6 +74,7 @@ export function createFakeCluster(options: FakeClusterOptions = {}): FakeCluster
     agents: {
       async *all() {
         yield* connected().map(agentOf);
+        for (const name of disconnected) yield { ...agentOf(name), status: "disconnected" };
       },
       async get(id) {
         return agentOf(id.replace("agent_", ""));
