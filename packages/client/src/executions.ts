@@ -1,4 +1,4 @@
-import { type Duration, ParallaxError, parseDuration, randomId } from "@parallax/core";
+import { type Duration, isParallaxError, ParallaxError, parseDuration, randomId } from "@parallax/core";
 import {
   type Execution,
   type ExecutionPage,
@@ -82,13 +82,18 @@ export function createExecutions(requester: Requester): Executions {
     const submission = { ...options, idempotencyKey: options.idempotencyKey ?? randomId("idem_", random) };
     const limitMs = parseDuration(options.timeout ?? 300_000);
     const startedAt = clock.now();
+    let accepted: Execution | undefined;
     for (;;) {
       const askedAt = clock.now();
-      const leftMs = limitMs - (askedAt - startedAt);
-      const waitMs = Math.min(longestWaitMs, Math.max(1, leftMs));
-      const execution = await submit(submission, waitMs);
-      if (isFinal(execution.status)) return execution;
-      if (clock.now() - startedAt >= limitMs) throw waitedTooLong(execution, limitMs);
+      const waitMs = Math.min(longestWaitMs, Math.max(1, limitMs - (askedAt - startedAt)));
+      try {
+        accepted = await submit(submission, waitMs);
+        if (isFinal(accepted.status)) return accepted;
+      } catch (error) {
+        // Once it is accepted it goes on, whoever can be reached for a while.
+        if (!accepted || !isAway(error)) throw error;
+      }
+      if (clock.now() - startedAt >= limitMs) throw waitedTooLong(accepted, limitMs);
       // A node that drains ends its waits early: don't ask in a tight loop.
       if (clock.now() - askedAt < waitMs / 2) await clock.sleep(250 + random.next() * 500, options.signal);
     }
@@ -146,6 +151,10 @@ export function createExecutions(requester: Requester): Executions {
       return streamEvents(requester, { ...options, what, path: one(id, "/events"), isLast });
     },
   };
+}
+
+function isAway(error: unknown): boolean {
+  return isParallaxError(error, "unreachable") || isParallaxError(error, "timeout");
 }
 
 function waitedTooLong(execution: Execution, limitMs: number): ParallaxError<"timeout"> {

@@ -92,6 +92,8 @@ export interface Execution {
   readonly finishedAt?: string | undefined;
   /** The execution that this one runs again. */
   readonly retryOf?: string | undefined;
+  /** The key of its record, for `redis-cli`; only where one execution is asked for, on Redis. */
+  readonly redisKey?: string | undefined;
 }
 
 export const executionSchema: ObjectSchema<Execution> = z
@@ -109,6 +111,7 @@ export const executionSchema: ObjectSchema<Execution> = z
     startedAt: timestampSchema.optional(),
     finishedAt: timestampSchema.optional(),
     retryOf: executionIdSchema.optional(),
+    redisKey: z.string().optional().meta({ description: "The key of its record, where one is asked for." }),
   })
   .meta({
     id: "Execution",

@@ -34,6 +34,7 @@ const execution: Required<Execution> = {
   startedAt: at,
   finishedAt: at,
   retryOf: "exec_b",
+  redisKey: "parallax:execution:exec_a",
 };
 
 const agent: Required<Agent> = {
@@ -90,7 +91,7 @@ describe("what a node answers", () => {
   });
 
   it("is read from an execution that has only begun", () => {
-    const { result, error: _, startedAt, finishedAt, retryOf, ...begun } = execution;
+    const { result, error: _, startedAt, finishedAt, retryOf, redisKey, ...begun } = execution;
     expect(protocol.executionSchema.parse(begun)).toEqual(begun);
   });
 });
