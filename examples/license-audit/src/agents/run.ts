@@ -1,4 +1,5 @@
 import { consoleLogger, errorMessage, type Logger } from "@parallax/core";
+import { addresses } from "../addresses.ts";
 import type { Classify } from "../classification.ts";
 import { createLicenseAgent } from "./license-agent.ts";
 
@@ -8,13 +9,13 @@ import { createLicenseAgent } from "./license-agent.ts";
  * the process at once.
  */
 export async function runAgent(name: string, classify: Classify): Promise<void> {
-  const { PARALLAX_URL: urls = "http://localhost:8080", PARALLAX_TOKEN: token } = process.env;
+  const { PARALLAX_URL: urls, PARALLAX_TOKEN: token } = process.env;
   const logger: Logger = consoleLogger();
   const agent = createLicenseAgent({
     classify,
     name,
     logger,
-    controlPlaneUrl: urls.split(",").map((url) => url.trim()),
+    controlPlaneUrl: addresses(urls),
     // Classifying takes a millisecond or two: what a larger number hides is the way there and back.
     maxConcurrentTasks: 16,
     // A demonstration restarts nodes at will: the agent outlasts them.
