@@ -1,0 +1,15 @@
+import type { RegisterCommand } from "../context.ts";
+import { renderLeaderChange } from "../render/leader-change.ts";
+
+/** `parallax ha elect` */
+export const registerHaElect: RegisterCommand = (parent, context) => {
+  parent
+    .command("elect")
+    .description("elect a leader: asks the present one to step down, and waits")
+    .option("-f, --force", "depose the leader, fenced, even if it cannot be reached")
+    .addHelpText("after", "\nExample:\n  $ parallax ha elect --force")
+    .action(async ({ force = false }: { force?: boolean }) => {
+      const client = await context.client();
+      context.print(await client.elect({ force }), renderLeaderChange);
+    });
+};
