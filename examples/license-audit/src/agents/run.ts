@@ -1,4 +1,4 @@
-import { consoleLogger, errorMessage, type Logger } from "@parallax/core";
+import { consoleLogger } from "@parallax/core";
 import { addresses } from "../addresses.ts";
 import type { Classify } from "../classification.ts";
 import { createLicenseAgent } from "./license-agent.ts";
@@ -10,11 +10,10 @@ import { createLicenseAgent } from "./license-agent.ts";
  */
 export async function runAgent(name: string, classify: Classify): Promise<void> {
   const { PARALLAX_URL: urls, PARALLAX_TOKEN: token } = process.env;
-  const logger: Logger = consoleLogger();
+  const log = consoleLogger({ agent: name });
   const agent = createLicenseAgent({
     classify,
     name,
-    logger,
     controlPlaneUrl: addresses(urls),
     // Classifying takes a millisecond or two: what a larger number hides is the way there and back.
     maxConcurrentTasks: 16,
@@ -22,9 +21,13 @@ export async function runAgent(name: string, classify: Classify): Promise<void> 
     reconnect: { maxRetries: Number.POSITIVE_INFINITY, backoff: { initial: 200, max: 2_000 } },
     ...(token === undefined ? {} : { token }),
   });
+  agent.on("connected", ({ nodeId, resumed }) => log.info("connected", { nodeId, resumed }));
+  agent.on("disconnected", ({ reason }) => log.info("disconnected", { reason }));
+  agent.on("error", ({ error }) => log.warn(error.message, { code: error.code }));
+
   const stop = (): void => {
     agent.stop().catch((error: unknown) => {
-      logger.error("stopping the agent failed", { error: errorMessage(error) });
+      log.error("stopping failed", { error });
       process.exitCode = 1;
     });
   };
