@@ -157,7 +157,7 @@ function applyCreate(change: CreateChange, context: ChangeContext): Applied {
     expiresAtMs: expiryAfter(undefined, change.expiry, nowMs),
     schema: layout.schema,
     indexes: layout.indexes,
-    requests: rememberRequest("", change.requestId, result, false),
+    requests: rememberRequest("", change.requestId, result),
     inbox: new Map(),
     inboxBytes: 0,
   };
@@ -182,7 +182,7 @@ function applyUpdate(before: RecordState, change: UpdateChange, context: ChangeC
     updatedAtMs: nowMs,
     expiresAtMs: expiryAfter(before.expiresAtMs, change.expiry, nowMs),
     indexes: layout.indexes,
-    requests: rememberRequest(before.requests, change.requestId, result, isFinal(layout, fields)),
+    requests: rememberRequest(before.requests, change.requestId, result),
   };
   return { outcome: { outcome: "ok", ...result }, after, ...told };
 }

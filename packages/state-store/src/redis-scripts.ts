@@ -26,9 +26,9 @@ local function recall(requests, request)
   if slash then return string.match(requests, '^(%d+)/(%d+)', slash) end
 end
 
-local function remember(requests, request, version, at, final)
+local function remember(requests, request, version, at)
   local entry = string.format('%s/%.0f/%.0f', request, version, at)
-  if final or not requests then return entry end
+  if not requests then return entry end
   local _, last = string.find(requests, '^%S+ %S+ %S+')
   return entry .. ' ' .. string.sub(requests, 1, last or -1)
 end
@@ -173,7 +173,7 @@ local function create(change)
   end
   local fields = {}
   for index, item in ipairs(change.set) do fields[index] = item end
-  push_own(fields, 1, remember(nil, change.request, 1, now, false), event_count)
+  push_own(fields, 1, remember(nil, change.request, 1, now), event_count)
   push_all(fields, '_created', stamp)
   if index_names ~= '' then push_all(fields, '_indexes', index_names) end
   if schema ~= '1' then push_all(fields, '_schema', schema) end
@@ -203,7 +203,7 @@ local function update(change, values)
   for _, field in ipairs(change.unset) do values[field] = nil end
   local fields = {}
   for index, item in ipairs(change.set) do fields[index] = item end
-  push_own(fields, version, remember(values._rid, change.request, version, now, is_final(values)), event_count)
+  push_own(fields, version, remember(values._rid, change.request, version, now), event_count)
   if (values._indexes or '') ~= index_names then push_all(fields, '_indexes', index_names) end
   local expires = tonumber(change.expiry) and expires_at(change)
   if expires then push_all(fields, '_expires', expires) end

@@ -11,7 +11,7 @@ export interface RequestResult {
 
 /** Ids that no other process and no other change has: a random part a process, and a count. [0-9a-z] only. */
 export function createRequestIds(random: Random): () => string {
-  const prefix = randomId("", random).slice(0, 12);
+  const prefix = randomId("", random).slice(0, 10);
   let count = 0;
   return () => {
     count += 1;
@@ -24,18 +24,10 @@ export function isRequestId(id: string): boolean {
   return /^[\w.:-]{1,64}$/.test(id);
 }
 
-/**
- * S2: the requests of a record as one text, the newest first: `<id>/<version>/<store time> …`. A final record keeps the last
- * one only, as nothing can be applied to it twice.
- */
-export function rememberRequest(
-  requests: string,
-  requestId: string,
-  result: RequestResult,
-  isFinal: boolean,
-): string {
+/** S2: the requests of a record as one text, the newest first: `<id>/<version>/<store time> …`. */
+export function rememberRequest(requests: string, requestId: string, result: RequestResult): string {
   const entry = `${requestId}/${result.version}/${result.storeTimeMs}`;
-  if (isFinal || requests === "") return entry;
+  if (requests === "") return entry;
   return [entry, ...requests.split(" ").slice(0, remembered - 1)].join(" ");
 }
 

@@ -26,12 +26,12 @@ export interface Capabilities {
 }
 
 /** The record that most tests use. */
-export interface Job {
+export type Job = {
   readonly status: "waiting" | "running" | "done" | "failed";
   readonly owner?: string | undefined;
   readonly attempts: number;
   readonly note?: string | undefined;
-}
+};
 
 const jobSchema: z.ZodType<Job> = z.object({
   status: z.enum(["waiting", "running", "done", "failed"]),
