@@ -73,12 +73,11 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
       return;
     }
     const { frame } = parsed;
-    if (frame.type === "hello") {
-      if (greeted) return close(closeCodes.protocolError, "hello comes once");
+    if (frame.type !== "hello" && greeted) onFrame(frame);
+    else if (frame.type === "hello" && !greeted) {
       greeted = true;
       onHello(frame);
-    } else if (greeted) onFrame(frame);
-    else close(closeCodes.protocolError, "hello comes first");
+    } else close(closeCodes.protocolError, greeted ? "hello comes once" : "hello comes first");
   }
 
   function beat(): void {

@@ -47,6 +47,8 @@ export interface Hub {
   has(agentId: string): boolean;
   /** Tells all agents to go elsewhere, spread over `windowMs`, and closes them; resolves when none is left or `signal` aborts. */
   drain(windowMs: number, signal: AbortSignal): Promise<void>;
+  /** Closes every connection; the agents come back, here or elsewhere. */
+  sendAway(): void;
   /** Ends every connection at once. */
   terminate(): void;
   readonly size: number;
@@ -55,6 +57,7 @@ export interface Hub {
 interface Session {
   readonly agentId: string;
   readonly name: string;
+  readonly capabilities: readonly string[];
   readonly counter: number;
   readonly connection: AgentConnection;
   leaving: boolean;
@@ -112,6 +115,7 @@ export function createHub(options: HubOptions): Hub {
     const session: Session = {
       agentId,
       name: hello.name,
+      capabilities: hello.capabilities,
       counter: hello.connection,
       connection,
       leaving: false,
@@ -148,31 +152,30 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function onFrame(session: Session, frame: Exclude<AgentFrame, HelloFrame>): void {
-    const { agentId } = session;
+    const { agentId, connection } = session;
     switch (frame.type) {
       case "accept":
         hold(agentId, frame.taskId, frame.attempt);
-        return reports.accepted(frame.taskId, frame.attempt);
+        reports.accepted(frame.taskId, frame.attempt);
+        break;
       case "refuse":
         letGo(agentId, frame.taskId);
-        return reports.lost(frame.taskId, frame.attempt, true);
+        reports.lost(frame.taskId, frame.attempt, true);
+        break;
       case "result":
       case "failure":
-        return void takeOutcome(session, frame);
-      case "status": {
-        const known = roster.get(agentId);
-        if (frame.draining) return roster.remove(agentId);
-        return roster.put({
-          agentId,
-          capabilities: [...(known?.capabilities ?? [])],
-          slots: frame.maxConcurrentTasks,
-        });
-      }
+        void takeOutcome(session, frame);
+        break;
+      case "status":
+        if (frame.draining) roster.remove(agentId);
+        else roster.put({ agentId, capabilities: session.capabilities, slots: frame.maxConcurrentTasks });
+        break;
       case "goodbye":
         session.leaving = true;
-        return session.connection.close(closeCodes.normal, "goodbye");
+        connection.close(closeCodes.normal, "goodbye");
+        break;
       case "progress":
-        return;
+        break;
     }
   }
 
@@ -261,6 +264,10 @@ export function createHub(options: HubOptions): Hub {
         clock.after(afterMs, () => session.connection.close(closeCodes.serviceRestart, "the node drains"));
       });
       while (connected.size > 0 && !signal.aborted) await clock.sleep(50, signal).catch(() => {});
+    },
+    sendAway() {
+      for (const connection of sockets)
+        connection.close(closeCodes.internalError, "the node begins anew; come back");
     },
     terminate() {
       for (const connection of sockets) connection.terminate();

@@ -89,14 +89,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The settings of the environment. Empty variables count as absent. */
 export function readEnvironment(environment: Environment): Setting[] {
   return Object.entries(variables).flatMap(([variable, path]) => {
-    const found = valueOf(variable, environment);
+    const found = textOf(variable, environment);
     if (!found) return [];
     const value = variable === "PARALLAX_API_TOKEN" ? parseTokens(found.text) : found.text;
     return [{ path, value, origin: { source: "environment" as const, variable: found.variable } }];
   });
 }
 
-function valueOf(variable: string, environment: Environment): { text: string; variable: string } | undefined {
+function textOf(variable: string, environment: Environment): { text: string; variable: string } | undefined {
   const text = environment[variable];
   if (text) return { text, variable };
   const fileVariable = `${variable}_FILE`;

@@ -45,7 +45,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
     const { taskId, capabilities } = wanted;
     let open = true;
     const settle = (grant: Grant): void => {
-      if (!open) return release(taskId, grant);
+      if (!open) {
+        release(taskId, grant);
+        return;
+      }
       close();
       wanted.onGranted(grant);
     };

@@ -44,7 +44,7 @@ export interface Ownership extends TaskReports {
 const pageSize = 500;
 
 export function createOwnership(options: OwnershipOptions): Ownership {
-  const { nodeId, owner, executions, clock, logger, send } = options;
+  const { nodeId, owner, executions, logger, send } = options;
   const drivers = new Map<string, Driver>();
   let reconciling: Promise<void> | undefined;
   let reconcileAgain = false;

@@ -1,0 +1,107 @@
+import { type Logger, ParallaxError, randomId, systemClock } from "@parallax/core";
+import type { TopicLog } from "@parallax/event-bus";
+import { type MemoryEventLogSpace, memoryEventLogSpace, memoryTopicLog } from "@parallax/event-bus/memory";
+import { redisTopicLog } from "@parallax/event-bus/redis";
+import type { LeaseStore } from "@parallax/leader-election";
+import { type MemoryLeaseSpace, memoryLeaseSpace, memoryLeaseStore } from "@parallax/leader-election/memory";
+import { redisLeaseStore } from "@parallax/leader-election/redis";
+import type { MembershipStore } from "@parallax/membership";
+import {
+  type MemoryMembershipSpace,
+  memoryMembershipSpace,
+  memoryMembershipStore,
+} from "@parallax/membership/memory";
+import { redisMembershipStore } from "@parallax/membership/redis";
+import { createConnections, createKeySpace, type RedisConnections } from "@parallax/redis";
+import type { RecordBackend } from "@parallax/state-store";
+import { type MemoryRecordSpace, memoryRecordBackend, memoryRecordSpace } from "@parallax/state-store/memory";
+import { redisRecordBackend } from "@parallax/state-store/redis";
+import type { Config } from "./config/schema.ts";
+
+/** What a node keeps its state in. */
+export interface Backends {
+  readonly kind: "memory" | "redis";
+  readonly lease: LeaseStore;
+  readonly membership: MembershipStore;
+  readonly log: TopicLog;
+  readonly records: RecordBackend;
+  /** Replicas that must acknowledge what may not be lost. */
+  readonly replicas: number;
+  /** The connections, where there are any. */
+  readonly redis: RedisConnections | undefined;
+  /** Notes which cluster uses this Redis. @throws ParallaxError `wrong_cluster` when another one does. */
+  claim(clusterId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The topic of membership and leadership changes. */
+const clusterTopic = "cluster";
+
+/** State in this process, shared by the nodes that are given the same space. */
+export interface MemorySpace {
+  readonly lease: MemoryLeaseSpace;
+  readonly membership: MemoryMembershipSpace;
+  readonly log: MemoryEventLogSpace;
+  readonly records: MemoryRecordSpace;
+}
+
+/** Makes the state that nodes of one process share. */
+export function createMemorySpace(): MemorySpace {
+  const log = memoryEventLogSpace();
+  const onEvent = (event: { readonly type: string }): void => {
+    log.append(clusterTopic, 0, [{ tag: randomId(""), json: JSON.stringify(event) }], systemClock.wall());
+  };
+  return {
+    log,
+    lease: memoryLeaseSpace({ onEvent }),
+    membership: memoryMembershipSpace({ onEvent }),
+    records: memoryRecordSpace({ log }),
+  };
+}
+
+export function memoryBackends(space: MemorySpace): Backends {
+  return {
+    kind: "memory",
+    lease: memoryLeaseStore(space.lease),
+    membership: memoryMembershipStore(space.membership),
+    log: memoryTopicLog(space.log),
+    records: memoryRecordBackend(space.records, { keyPrefix: "parallax:" }),
+    replicas: 0,
+    redis: undefined,
+    claim: async () => {},
+    close: async () => {},
+  };
+}
+
+export function redisBackends(config: Config, logger: Logger, onError: (error: unknown) => void): Backends {
+  const { url, sentinel, cluster, username, password, keyPrefix, durability, partitions } = config.redis;
+  const where = { url, sentinel, cluster, username, password };
+  const redis = createConnections(where, { logger, onError });
+  const keySpace = createKeySpace({ prefix: keyPrefix, cluster: cluster !== undefined, partitions });
+  const replicas = durability.replicas ?? (redis.mode === "standalone" ? 0 : 1);
+  const clusterKey = keySpace.coordination("ha:cluster");
+  return {
+    kind: "redis",
+    lease: redisLeaseStore(redis, { keySpace, eventTopic: clusterTopic }),
+    membership: redisMembershipStore(redis, { keySpace, eventTopic: clusterTopic }),
+    log: redisTopicLog(redis, { keySpace, coordinationTopics: [clusterTopic], onError }),
+    records: redisRecordBackend(redis, { keySpace, replicaTimeoutMs: durability.timeout }),
+    replicas,
+    redis,
+    async claim(clusterId) {
+      await redis.data.command("SET", [clusterKey, clusterId, "NX"]);
+      const owner = await redis.data.command("GET", [clusterKey]);
+      if (owner === clusterId) return;
+      throw new ParallaxError(
+        "wrong_cluster",
+        `joining cluster ${clusterId}: this Redis is used by cluster ${String(owner)}; give each cluster its own redis.keyPrefix`,
+      );
+    },
+    close: () => redis.close(),
+  };
+}
+
+/** Whether the configuration names a Redis. */
+export function usesRedis({ redis }: Config): boolean {
+  return redis.url !== undefined || redis.sentinel !== undefined || redis.cluster !== undefined;
+}

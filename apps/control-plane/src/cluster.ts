@@ -1,0 +1,81 @@
+import { type Clock, isParallaxError, type Logger, type Random, randomId } from "@parallax/core";
+import { createElection, type Election } from "@parallax/leader-election";
+import { createMembership, type Membership } from "@parallax/membership";
+import type { Backends } from "./backends.ts";
+import type { Config } from "./config/schema.ts";
+
+export interface ClusterOptions {
+  readonly config: Config;
+  readonly backends: Backends;
+  readonly nodeId: string;
+  readonly address: string;
+  /** Free slots by set of capabilities. */
+  readonly capacity: () => Readonly<Record<string, number>>;
+  /** M7: whether all that this node works with works. */
+  readonly vouch: () => boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** This node's place in the cluster: its membership and its candidacy. */
+export interface ClusterParts {
+  readonly election: Election;
+  readonly membership: Membership;
+}
+
+export function createClusterParts(options: ClusterOptions): ClusterParts {
+  const { config, backends, nodeId, address, capacity, vouch, clock, random, logger } = options;
+  const { leaderElection, memberHealth } = config.highAvailability;
+  const onError =
+    (part: string) =>
+    (error: unknown): void =>
+      logger.warn(`${part} met an error; it goes on`, { error });
+  const common = { nodeId, incarnation: randomId("", random), clock, random, logger };
+
+  const election = createElection({
+    ...common,
+    store: backends.lease,
+    leaseDurationMs: leaderElection.leaseDurationMs,
+    renewDeadlineMs: leaderElection.renewDeadlineMs,
+    retryPeriodMs: leaderElection.retryPeriodMs,
+    replicas: backends.replicas,
+    onError: onError("the election"),
+  });
+  const membership = createMembership({
+    ...common,
+    store: backends.membership,
+    address,
+    ...(config.node.zone === undefined ? {} : { zone: config.node.zone }),
+    ...memberHealth,
+    vouch,
+    report() {
+      const term = election.term();
+      return {
+        leading: term
+          ? { term: term.token, remainingMs: Math.max(0, Math.floor(term.remaining())) }
+          : undefined,
+        capacity: capacity(),
+        facts: { electable: leaderElection.enabled },
+      };
+    },
+    onError: onError("membership"),
+  });
+  logTransitions(election, membership, logger);
+  return { election, membership };
+}
+
+/** One line for each transition, and a beat at once when the role changes, so that all see it. */
+function logTransitions(election: Election, membership: Membership, logger: Logger): void {
+  election.subscribe((event) => {
+    if (event.type === "leader") return;
+    const { type, ...facts } = event;
+    logger.info(`leadership ${type}`, facts);
+    membership.beat().catch((error: unknown) => {
+      // Before the first join there is nothing to report to; afterwards the next beat says it.
+      if (!isParallaxError(error)) throw error;
+      logger.debug("could not report the role at once", { error });
+    });
+  });
+  membership.subscribe(({ type, ...facts }) => logger.info(`membership ${type}`, facts));
+}

@@ -1,0 +1,30 @@
+import type { Collection, StateStore } from "@parallax/state-store";
+import { type AgentRecord, agentRecordSchema } from "./agents/record.ts";
+import { type ExecutionRecord, executionRecordSchema, final } from "./executions/record.ts";
+import { type PatternRecord, patternRecordSchema } from "./patterns/registry.ts";
+
+/** What a control plane stores. */
+export interface Collections {
+  readonly executions: Collection<ExecutionRecord>;
+  readonly agents: Collection<AgentRecord>;
+  readonly patterns: Collection<PatternRecord>;
+}
+
+export function openCollections(store: StateStore): Collections {
+  return {
+    executions: store.collection({
+      name: "execution",
+      schema: executionRecordSchema,
+      indexes: ["status", "owner", "nodeId", "pattern"],
+      final,
+      topic: "execution",
+    }),
+    agents: store.collection({
+      name: "agent",
+      schema: agentRecordSchema,
+      indexes: ["nodeId", "owner"],
+      topic: "agent",
+    }),
+    patterns: store.collection({ name: "pattern", schema: patternRecordSchema, topic: "pattern" }),
+  };
+}

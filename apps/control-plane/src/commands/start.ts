@@ -1,0 +1,83 @@
+import type { RegisterCommand } from "@parallax/cli";
+import { errorMessage } from "@parallax/core";
+import { Option } from "commander";
+import { createMemorySpace, memoryBackends, redisBackends, usesRedis } from "../backends.ts";
+import { loadConfig, nodeIdOf } from "../config/load.ts";
+import type { Setting } from "../config/sources.ts";
+import { createLogger } from "../log.ts";
+import { runNode } from "../node/run-node.ts";
+import { stopSignal } from "./stop-signal.ts";
+
+/** Flags of `parallax start`, and the key of the configuration that each of them sets. */
+const flags: Readonly<
+  Record<string, { readonly path: readonly string[]; readonly text: string; readonly value: string }>
+> = {
+  host: { path: ["server", "host"], text: "address to listen on", value: "<host>" },
+  port: { path: ["server", "port"], text: "port to listen on", value: "<port>" },
+  "node-id": { path: ["node", "id"], text: "this node's id; default: the host name", value: "<id>" },
+  address: { path: ["node", "address"], text: "where other nodes reach this one", value: "<host:port>" },
+  redis: { path: ["redis", "url"], text: "where Redis is", value: "<redis://…>" },
+  patterns: { path: ["patterns", "directory"], text: "directory of patterns", value: "<directory>" },
+  "log-level": { path: ["log", "level"], text: "debug, info, warn or error", value: "<level>" },
+  "log-format": { path: ["log", "format"], text: "json or pretty", value: "<format>" },
+};
+
+interface StartOptions {
+  readonly config?: string;
+  readonly ha?: boolean;
+  readonly [flag: string]: unknown;
+}
+
+/** `parallax start` */
+export const registerStart: RegisterCommand = (parent, { io }) => {
+  const command = parent
+    .command("start")
+    .description("run a node of the control plane")
+    .option(
+      "-c, --config <file>",
+      "configuration file; default: PARALLAX_CONFIG, else parallax.config.yaml if it is there",
+    )
+    .option("--ha", "be one of several nodes on one Redis");
+  for (const [name, { text, value }] of Object.entries(flags))
+    command.addOption(new Option(`--${name} ${value}`, text));
+  command
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ parallax start --ha --redis redis://localhost:6379 --node-id node-0 --port 8080",
+    )
+    .action((options: StartOptions) => start(options, io.env));
+};
+
+async function start(
+  options: StartOptions,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const { config, notes } = loadConfig({ file: options.config, environment, flags: settingsOf(options) });
+  const logger = createLogger(config.log, { node: nodeIdOf(config) });
+  for (const note of notes) logger.warn(note);
+  const onError = (error: unknown): void =>
+    logger.debug("a connection to Redis met an error", { error: errorMessage(error) });
+  const backends = usesRedis(config)
+    ? redisBackends(config, logger, onError)
+    : memoryBackends(createMemorySpace());
+  if (backends.kind === "memory")
+    logger.info("no Redis is configured: state is kept in memory, and is gone when this node stops");
+  await runNode({ config, backends, logger }, stopSignal(logger));
+}
+
+function settingsOf(options: StartOptions): Setting[] {
+  const given = Object.entries(flags).flatMap(([flag, { path }]) => {
+    const value = options[flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    return value === undefined ? [] : [{ path, value, origin: { source: "flag" as const, flag } }];
+  });
+  const ha = options.ha
+    ? [
+        {
+          path: ["highAvailability", "enabled"],
+          value: true,
+          origin: { source: "flag" as const, flag: "ha" },
+        },
+      ]
+    : [];
+  return [...given, ...ha];
+}

@@ -1,0 +1,185 @@
+import { type Clock, isParallaxError, ParallaxError } from "@parallax/core";
+import type { Election } from "@parallax/leader-election";
+import type { Member, Membership, View } from "@parallax/membership";
+import type { DrainResult, HaMember, HaStatus, LeaderChange } from "@parallax/protocol";
+import type { NodeMessage } from "./node-messages.ts";
+
+export interface HighAvailabilityOptions {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  readonly enabled: boolean;
+  readonly election: Election;
+  readonly membership: Membership;
+  readonly clock: Clock;
+  readonly leaseDurationMs: number;
+  readonly drainTimeoutMs: number;
+  readonly send: (nodeId: string, message: NodeMessage) => Promise<void>;
+  /** Begins this node's own drain. */
+  readonly drainSelf: () => void;
+}
+
+/** What an operator asks of the cluster, from any node. */
+export interface HighAvailability {
+  status(): Promise<HaStatus>;
+  /** @throws ParallaxError `no_standby` (nothing has changed), `no_leader`, `election_timeout` */
+  stepDown(): Promise<LeaderChange>;
+  /** With `force` it deposes the holder, fenced. @throws ParallaxError `election_timeout` */
+  elect(force: boolean): Promise<LeaderChange>;
+  /** @throws ParallaxError `member_not_found` */
+  drain(node: string | undefined): Promise<DrainResult>;
+  receive(message: NodeMessage): void;
+}
+
+/** How often the word to step down is repeated while the old leader leads. */
+const repeatMs = 500;
+
+export function createHighAvailability(options: HighAvailabilityOptions): HighAvailability {
+  const { nodeId, clusterId, enabled, election, membership, clock, leaseDurationMs, drainTimeoutMs, send } =
+    options;
+
+  async function freshView(): Promise<View> {
+    const cached = membership.view();
+    try {
+      return await membership.refresh();
+    } catch (error) {
+      // With the store away the last view is better than none: its ages count from when it was seen.
+      if (cached) return cached;
+      throw error;
+    }
+  }
+
+  /** Waits for a leader with a higher term than `above`, and repeats `nudge` meanwhile. */
+  async function nextLeader(
+    above: number,
+    startedMs: number,
+    nudge?: () => Promise<void>,
+  ): Promise<LeaderChange["newLeader"]> {
+    const deadlineMs = startedMs + 2 * leaseDurationMs;
+    for (let nudgedMs = Number.NEGATIVE_INFINITY; clock.now() < deadlineMs; ) {
+      const leader = election.leader();
+      if (leader && leader.term > above) return leader.nodeId;
+      if (nudge && clock.now() - nudgedMs >= repeatMs) {
+        nudgedMs = clock.now();
+        await nudge();
+      }
+      await changeOrSleep();
+    }
+    throw new ParallaxError(
+      "election_timeout",
+      "changing the leader: nobody took over in time; look at the nodes and at Redis",
+    );
+  }
+
+  function changeOrSleep(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        unsubscribe();
+        cancel();
+        resolve();
+      };
+      const unsubscribe = election.subscribe(done);
+      const cancel = clock.after(100, done);
+    });
+  }
+
+  function stepDownSelf(): void {
+    election.stepDown().catch((error: unknown) => {
+      if (!isParallaxError(error, "not_leader")) throw error;
+    });
+  }
+
+  async function askToStepDown(leader: string): Promise<void> {
+    if (leader === nodeId) stepDownSelf();
+    else await send(leader, { type: "step-down", from: nodeId });
+  }
+
+  async function change(
+    oldLeader: { nodeId: string; term: number } | undefined,
+    nudge?: () => Promise<void>,
+  ): Promise<LeaderChange> {
+    const startedMs = clock.now();
+    const newLeader = await nextLeader(oldLeader?.term ?? 0, startedMs, nudge);
+    const term = election.leader()?.term;
+    return {
+      oldLeader: oldLeader?.nodeId ?? null,
+      newLeader,
+      ...(term === undefined ? {} : { term }),
+      tookMs: Math.round(clock.now() - startedMs),
+    };
+  }
+
+  return {
+    async status() {
+      const view = await freshView();
+      const observedAt = new Date(view.observedAtMs).toISOString();
+      return {
+        clusterId,
+        members: view.members.map((member) => memberView(member, view.observedAtMs)),
+        observedAt,
+        nodeId,
+        enabled,
+      };
+    },
+    async stepDown() {
+      const leader = election.leader();
+      const { members } = await freshView();
+      const standbys = members.filter((member) => member.id !== leader?.nodeId && mayLead(member));
+      if (standbys.length === 0) {
+        const message =
+          "stepping down: no healthy standby could take over, so nothing was changed; start another node first";
+        throw new ParallaxError("no_standby", message);
+      }
+      return change(leader, leader ? () => askToStepDown(leader.nodeId) : undefined);
+    },
+    async elect(force) {
+      const leader = election.leader();
+      if (!force) return change(leader, leader ? () => askToStepDown(leader.nodeId) : undefined);
+      const { deposed, term } = await election.depose();
+      const result = await change({ nodeId: deposed?.nodeId ?? "", term });
+      return { ...result, oldLeader: deposed?.nodeId ?? null };
+    },
+    async drain(node = nodeId) {
+      if (node === nodeId) options.drainSelf();
+      else {
+        const { members } = await freshView();
+        if (!members.some(({ id }) => id === node)) {
+          throw new ParallaxError(
+            "member_not_found",
+            `draining ${node}: the cluster has no such member; see /ha/status`,
+          );
+        }
+        await membership.drain(node);
+        await send(node, { type: "drain", from: nodeId });
+      }
+      return { nodeId: node, drainTimeoutMs };
+    },
+    receive(message) {
+      if (message.type === "step-down") stepDownSelf();
+      if (message.type === "drain") options.drainSelf();
+    },
+  };
+}
+
+function mayLead(member: Member): boolean {
+  return (
+    (member.status === "healthy" || member.status === "suspect") && member.report.facts.electable !== false
+  );
+}
+
+/** A member as `/ha/status` shows it: a claim to lead lapses with its lease, whatever became of the claimant. */
+function memberView(member: Member, observedAtMs: number): HaMember {
+  const { id, address, incarnation, zone, status, lastBeatAtMs, report } = member;
+  const claim = report.leading;
+  const leads = claim !== undefined && observedAtMs - lastBeatAtMs < claim.remainingMs && status !== "failed";
+  return {
+    id,
+    address,
+    role: leads ? "leader" : "standby",
+    status: status === "failed" ? "unhealthy" : status === "draining" ? "draining" : "healthy",
+    lastHeartbeat: new Date(lastBeatAtMs).toISOString(),
+    ...(status === "suspect" ? { suspected: true } : {}),
+    incarnation,
+    ...(zone === undefined ? {} : { zone }),
+    ...(leads ? { term: claim.term } : {}),
+  };
+}

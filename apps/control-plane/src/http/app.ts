@@ -1,0 +1,134 @@
+import { type Logger, ParallaxError, randomId } from "@parallax/core";
+import { Hono, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { Role } from "../config/schema.ts";
+import type { HighAvailability } from "../high-availability.ts";
+import type { Patterns } from "../patterns/registry.ts";
+import { type AgentRoutesOptions, agentRoutes } from "./agents.ts";
+import type { Authenticator, Caller } from "./auth.ts";
+import { answerError } from "./errors.ts";
+import { type EventRoutesOptions, eventRoutes } from "./events.ts";
+import { type ExecutionRoutesOptions, executionRoutes } from "./executions.ts";
+import { haRoutes } from "./ha.ts";
+import { patternRoutes } from "./patterns.ts";
+
+/** What the middleware puts into a request's context. */
+export interface AppEnvironment {
+  readonly Variables: { requestId: string; caller: Caller };
+}
+
+/** One request that was answered. `route` is the pattern of its path, so that metrics stay bounded. */
+export interface AnsweredRequest {
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, EventRoutesOptions {
+  readonly authenticator: Authenticator;
+  readonly ha: HighAvailability;
+  readonly patterns: Patterns;
+  readonly logger: Logger;
+  readonly maxBodyBytes: number;
+  /** `/health`, `/health/live`, `/health/ready` */
+  readonly health: (request: Request) => Response | Promise<Response>;
+  /** `/metrics` */
+  readonly metrics: (
+    accept: string | undefined,
+  ) => Promise<{ readonly body: string; readonly contentType: string }>;
+  readonly onAnswered: (request: AnsweredRequest) => void;
+}
+
+/** The HTTP API of a node. */
+export function createApp(options: AppOptions): Hono<AppEnvironment> {
+  const { authenticator, logger, maxBodyBytes } = options;
+  const app = new Hono<AppEnvironment>();
+
+  app.use(requestId, observe(options.onAnswered));
+  app.onError((error, context) => answerError(context, error, logger));
+  app.notFound((context) => answerError(context, notFound(context.req.method, context.req.path), logger));
+
+  app.get("/health/*", (context) => options.health(context.req.raw));
+  app.get("/health", (context) => options.health(context.req.raw));
+  app.get("/metrics", async (context) => answerText(await options.metrics(context.req.header("Accept"))));
+
+  app.use(
+    "/api/*",
+    bodyLimit({ maxSize: maxBodyBytes, onError: () => Promise.reject(tooLarge(maxBodyBytes)) }),
+  );
+  app.use("/ha/*", bodyLimit({ maxSize: 64 * 1024, onError: () => Promise.reject(tooLarge(64 * 1024)) }));
+  app.use(
+    "/api/*",
+    require(authenticator, ({ method, path }) =>
+      method === "PUT" && path.startsWith("/api/patterns/") ? "admin" : "api"),
+  );
+  app.use(
+    "/ha/*",
+    require(authenticator, ({ method }) => (method === "GET" ? undefined : "admin")),
+  );
+
+  app.route("/api/executions", executionRoutes(options));
+  app.route("/api/agents", agentRoutes(options));
+  app.route("/api/patterns", patternRoutes(options.patterns));
+  app.route("/api", eventRoutes(options));
+  app.route("/ha", haRoutes(options.ha));
+  return app;
+}
+
+const requestId: MiddlewareHandler<AppEnvironment> = async (context, next) => {
+  const given = context.req.header("X-Request-Id");
+  const id = given !== undefined && /^[\w.-]{1,128}$/.test(given) ? given : randomId("req_");
+  context.set("requestId", id);
+  context.header("X-Request-Id", id);
+  await next();
+};
+
+function observe(onAnswered: (request: AnsweredRequest) => void): MiddlewareHandler<AppEnvironment> {
+  return async (context, next) => {
+    const startedMs = performance.now();
+    await next();
+    const seconds = (performance.now() - startedMs) / 1000;
+    onAnswered({
+      route: context.req.routePath,
+      method: context.req.method,
+      status: context.res.status,
+      seconds,
+    });
+  };
+}
+
+/** Lets only callers with the role pass; undefined lets everybody pass. */
+function require(
+  authenticator: Authenticator,
+  roleFor: (request: { readonly method: string; readonly path: string }) => Role | undefined,
+): MiddlewareHandler<AppEnvironment> {
+  return async (context, next) => {
+    const role = roleFor(context.req);
+    if (role !== undefined)
+      context.set("caller", authenticator.require(context.req.header("Authorization"), role));
+    await next();
+  };
+}
+
+function answerText({
+  body,
+  contentType,
+}: {
+  readonly body: string;
+  readonly contentType: string;
+}): Response {
+  return new Response(body, { headers: { "Content-Type": contentType } });
+}
+
+function notFound(method: string, path: string): ParallaxError {
+  return new ParallaxError(
+    "not_found",
+    `finding ${method} ${path}: there is no such route; see the API's description`,
+  );
+}
+
+function tooLarge(maxBytes: number): ParallaxError {
+  const message = `reading the body: it is longer than ${maxBytes} bytes; send less, or raise server.maxBody`;
+  return new ParallaxError("too_large", message, { details: { maxBytes } });
+}

@@ -1,0 +1,195 @@
+import { type Clock, isParallaxError, ParallaxError } from "@parallax/core";
+import type { Cursor, Delivered, EventBus, Gap } from "@parallax/event-bus";
+import { type ClusterEvent, type EventTopic, eventsQuerySchema, eventTopics } from "@parallax/protocol";
+import type { Collection } from "@parallax/state-store";
+import { Hono } from "hono";
+import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import type { Catalog } from "../executions/catalog.ts";
+import { type ExecutionRecord, isFinal } from "../executions/record.ts";
+import type { AppEnvironment } from "./app.ts";
+import { idOf } from "./executions.ts";
+import { check } from "./input.ts";
+
+export interface EventRoutesOptions {
+  readonly catalog: Catalog;
+  readonly executions: Collection<ExecutionRecord>;
+  readonly bus: EventBus;
+  readonly clock: Clock;
+  readonly draining: AbortSignal;
+}
+
+/** A comment now and then keeps proxies from cutting a silent stream. */
+const keepAliveMs = 15_000;
+/** What readers that were sent away wait before they come back, in ms. */
+const retryMs = 1000;
+/** How many events may wait for a slow reader before its stream is ended. */
+const queueLimit = 1000;
+
+/** `/api/events` and `/api/executions/:id/events`: server-sent events, resumable on any node. */
+export function eventRoutes(options: EventRoutesOptions): Hono<AppEnvironment> {
+  const { bus, catalog, executions } = options;
+  const routes = new Hono<AppEnvironment>();
+
+  routes.get("/events", (context) => {
+    const { topics: wanted } = check(eventsQuerySchema, context.req.query(), "the query");
+    const topics = eventTopics.filter((topic) => wanted === undefined || wanted.split(",").includes(topic));
+    const cursors = readCursors(context.req.header("Last-Event-ID"));
+    return streamSSE(context, (stream) => streamTopics(stream, topics, cursors, options));
+  });
+
+  routes.get("/executions/:id/events", async (context) => {
+    const id = idOf(context.req.param("id"));
+    const after = Number(context.req.header("Last-Event-ID") ?? 0);
+    if (!Number.isInteger(after) || after < 0) throw invalidCursor();
+    await catalog.get(id);
+    return streamSSE(context, (stream) => streamExecution(stream, id, after));
+  });
+
+  /** From the record's own log; the topic only says when to look again. */
+  async function streamExecution(stream: SSEStreamingApi, id: string, after: number): Promise<void> {
+    const changes = createQueue<true>(stream, options);
+    const subscription = bus.subscribe("execution", { from: "now" }, (delivered) => {
+      if (delivered.type === "gap" || delivered.event.id === id) changes.push(true);
+    });
+    try {
+      await subscription.ready;
+      let last = after;
+      changes.push(true);
+      while (await changes.next()) {
+        const entries = (await executions.log(id, last)) ?? [];
+        for (const { sequence, atMs, event } of entries) {
+          last = sequence;
+          await writeEvent(
+            stream,
+            { topic: "execution", ...event, at: new Date(atMs).toISOString() },
+            String(sequence),
+          );
+        }
+        const execution = await catalog.get(id);
+        if (!isFinal(execution.status)) continue;
+        await stream.writeSSE({ event: "snapshot", id: String(last), data: JSON.stringify(execution) });
+        return;
+      }
+    } catch (error) {
+      if (!isParallaxError(error, "execution_not_found")) throw error;
+    } finally {
+      subscription.close();
+      changes.close();
+    }
+  }
+
+  return routes;
+}
+
+type Cursors = Partial<Record<EventTopic, Cursor>>;
+
+async function streamTopics(
+  stream: SSEStreamingApi,
+  topics: readonly EventTopic[],
+  start: Cursors,
+  options: EventRoutesOptions,
+): Promise<void> {
+  const cursors: Cursors = { ...start };
+  const queue = createQueue<{ topic: EventTopic; delivered: Delivered | Gap }>(stream, options);
+  const subscriptions = topics.map((topic) => {
+    const cursor = start[topic];
+    const from = cursor === undefined ? ("now" as const) : { cursor };
+    const subscription = options.bus.subscribe(topic, { from }, (delivered) =>
+      queue.push({ topic, delivered }),
+    );
+    return { topic, subscription };
+  });
+  try {
+    await Promise.all(subscriptions.map(({ subscription }) => subscription.ready));
+    for (const { topic, subscription } of subscriptions) cursors[topic] ??= subscription.cursor();
+    for (let next = await queue.next(); next; next = await queue.next()) {
+      const { topic, delivered } = next;
+      cursors[topic] = delivered.cursor;
+      const id = writeCursors(cursors);
+      if (delivered.type === "gap") {
+        await stream.writeSSE({
+          event: "gap",
+          id,
+          data: JSON.stringify({ topic, reason: delivered.reason }),
+        });
+      } else {
+        await writeEvent(
+          stream,
+          { ...delivered.event, topic, at: new Date(delivered.atMs).toISOString() },
+          id,
+        );
+      }
+    }
+  } finally {
+    for (const { subscription } of subscriptions) subscription.close();
+    queue.close();
+  }
+}
+
+function writeEvent(stream: SSEStreamingApi, event: ClusterEvent, id: string): Promise<void> {
+  return stream.writeSSE({ event: "event", id, data: JSON.stringify(event) });
+}
+
+/** The positions in all topics, as one id. */
+function writeCursors(cursors: Cursors): string {
+  return Buffer.from(JSON.stringify(cursors)).toString("base64url");
+}
+
+function readCursors(id: string | undefined): Cursors {
+  if (id === undefined || id === "") return {};
+  try {
+    const value: unknown = JSON.parse(Buffer.from(id, "base64url").toString());
+    const entries = eventTopics.map((topic) => [topic, Reflect.get(Object(value), topic)] as const);
+    if (entries.every(([, cursor]) => cursor === undefined || typeof cursor === "string")) {
+      return Object.fromEntries(entries.filter(([, cursor]) => cursor !== undefined));
+    }
+  } catch {
+    // Said below: whatever is wrong with it, the remedy is the same.
+  }
+  throw invalidCursor();
+}
+
+function invalidCursor(): ParallaxError {
+  return new ParallaxError(
+    "invalid_cursor",
+    "resuming events: this Last-Event-ID is none of ours; leave it out to begin now",
+  );
+}
+
+interface Queue<Item> {
+  push(item: Item): void;
+  /** Undefined when the stream is to end: its reader left or is too slow, or the node drains. */
+  next(): Promise<Item | undefined>;
+  close(): void;
+}
+
+/** What waits to be written to one reader, bounded, with the comments that keep the stream alive. */
+function createQueue<Item>(stream: SSEStreamingApi, { clock, draining }: EventRoutesOptions): Queue<Item> {
+  const items: Item[] = [];
+  let over = false;
+  let wake: () => void = () => {};
+  const end = (): void => {
+    over = true;
+    wake();
+  };
+  stream.onAbort(end);
+  draining.addEventListener("abort", end, { once: true });
+  const stopKeepAlive = clock.every(keepAliveMs, () => void stream.write(": still here\n\n"));
+  return {
+    push(item) {
+      if (items.length >= queueLimit) return end();
+      items.push(item);
+      wake();
+    },
+    async next() {
+      while (!over && items.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      if (!over) return items.shift();
+      if (!stream.aborted) await stream.write(`retry: ${retryMs}\n\n`);
+      return undefined;
+    },
+    close() {
+      stopKeepAlive();
+      draining.removeEventListener("abort", end);
+    },
+  };
+}

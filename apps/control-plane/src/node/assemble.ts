@@ -1,0 +1,136 @@
+import type { Clock, Logger, Random } from "@parallax/core";
+import { createEventBus, type EventBus } from "@parallax/event-bus";
+import { createHealth, type Health } from "@parallax/health";
+import { createMetrics, type Metrics } from "@parallax/metrics";
+import { createStateStore, type StateStore } from "@parallax/state-store";
+import type { Backends } from "../backends.ts";
+import { type ClusterParts, createClusterParts } from "../cluster.ts";
+import { type Collections, openCollections } from "../collections.ts";
+import type { Config } from "../config/schema.ts";
+import { createDrain, type Drain } from "../drain.ts";
+import { createLeadership } from "../duties/duties.ts";
+import { collectionDuty, sessionDuty } from "../duties/housekeeping.ts";
+import { createOwnerCheck } from "../duties/owner-check.ts";
+import { recoveryDuty } from "../duties/recovery.ts";
+import { createStoreTime, type StoreTime } from "../store-time.ts";
+import { createVouch, watchHealth } from "../watch-health.ts";
+import { createWork, type Work } from "../work.ts";
+import { type Candidacy, createCandidacy } from "./candidacy.ts";
+
+/** What a node is made from. */
+export interface NodeContext {
+  readonly config: Config;
+  readonly backends: Backends;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Everything that a node consists of, composed and not yet running. */
+export interface NodeParts extends NodeContext, ClusterParts {
+  readonly bus: EventBus;
+  readonly store: StateStore;
+  readonly collections: Collections;
+  readonly storeTime: StoreTime;
+  readonly work: Work;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly candidacy: Candidacy;
+  readonly drain: Drain;
+  /** When the last API request was answered. */
+  readonly traffic: { lastMs: number };
+}
+
+/** Composes a node: stores, then the packages on them, then the services on those. */
+export async function assemble(context: NodeContext): Promise<NodeParts> {
+  const { config, backends, nodeId, clock, random, logger } = context;
+  const { memberHealth, stateSync, enabled, leaderElection } = config.highAvailability;
+  const { checkIntervalMs, timeoutMs, unhealthyThreshold } = memberHealth;
+  const { batchSize } = stateSync;
+  const onError = (error: unknown): void =>
+    logger.debug("a background error, met again if it lasts", { error });
+  const common = { clock, random, logger, onError };
+
+  const bus = createEventBus({ store: backends.log, batchSize, checkIntervalMs, ...common });
+  const defaults = { replicas: backends.replicas };
+  const store = createStateStore({ backend: backends.records, bus, batchSize, defaults, ...common });
+  const collections = openCollections(store);
+  const storeTime = createStoreTime(clock, await store.time());
+
+  const vouch = createVouch(backends.redis, clock, checkIntervalMs * unhealthyThreshold - timeoutMs);
+  const cluster = createClusterParts({ ...context, vouch, capacity: () => work.roster.capacity() });
+  const { election, membership } = cluster;
+  const isDraining = (): boolean => drain.signal.aborted;
+  const work: Work = createWork({ ...context, collections, bus, membership, storeTime, isDraining });
+
+  const health = createHealth({ clock, logger, serviceId: nodeId });
+  watchHealth({
+    health,
+    redis: backends.redis,
+    election,
+    membership,
+    mustLead: !enabled && backends.kind === "redis",
+  });
+  const metrics = createMetrics({ nodeId, election, membership, bus, singleNode: !enabled, clock });
+  metrics.gauge({
+    name: "parallax_agents_connected",
+    help: "Agents connected to this node.",
+    read: () => work.hub.size,
+  });
+  metrics.gauge({
+    name: "parallax_executions_open",
+    help: "Open executions of this node.",
+    read: () => work.ownership.open,
+  });
+
+  const lead = createLeadership({
+    store,
+    clock,
+    logger,
+    duties: dutiesOf({ ...context, ...cluster, collections, storeTime, work }),
+    onRun: (duty, durationMs, ok) => metrics.observeDuty({ duty, seconds: durationMs / 1000, ok }),
+  });
+  const candidacy = createCandidacy({ election, electable: leaderElection.enabled, lead });
+  const traffic = { lastMs: clock.now() };
+  const drain: Drain = createDrain({
+    health,
+    membership,
+    work,
+    clock,
+    logger,
+    drainTimeoutMs: config.server.drainTimeout,
+    stopLeading: () => candidacy.stop(),
+    lastRequestMs: () => traffic.lastMs,
+  });
+  return {
+    ...context,
+    ...cluster,
+    bus,
+    store,
+    collections,
+    storeTime,
+    work,
+    health,
+    metrics,
+    candidacy,
+    drain,
+    traffic,
+  };
+}
+
+type DutyParts = Pick<NodeParts, keyof NodeContext | "membership" | "collections" | "storeTime" | "work">;
+
+/** What the leader does in the background. */
+function dutiesOf({ config, nodeId, membership, collections, storeTime, work, clock, logger }: DutyParts) {
+  const { executions, agents, patterns } = collections;
+  const { checkIntervalMs, unhealthyThreshold } = config.highAvailability.memberHealth;
+  const ownerCheck = createOwnerCheck({ membership, clock, absentMs: checkIntervalMs * unhealthyThreshold });
+  const { maxFinished } = config.executions;
+  return [
+    recoveryDuty({ executions, membership, ownerCheck, clock, storeTime, logger, nodeId, send: work.send }),
+    sessionDuty({ agents, ownerCheck, graceMs: config.agents.reconnectGrace, now: () => storeTime.now() }),
+    collectionDuty({ collections: [executions, agents, patterns], executions, maxFinished, logger }),
+  ];
+}

@@ -1,0 +1,139 @@
+import { type Clock, errorMessage, isParallaxError, type Logger, runGroup } from "@parallax/core";
+import type { HighAvailability } from "../high-availability.ts";
+import { nodeMessageSchema } from "../node-messages.ts";
+import { readPatterns } from "../patterns/directory.ts";
+import type { NodeParts } from "./assemble.ts";
+
+/**
+ * Runs a composed node until it is stopped: membership, candidacy and upkeep together, the first to end stopping the others
+ * in reverse order. When `signal` aborts, or the node is drained from outside, it drains first.
+ */
+export async function live(
+  node: NodeParts,
+  ha: HighAvailability,
+  signal: AbortSignal,
+  onReady: () => void,
+): Promise<void> {
+  const { membership, candidacy, health, logger } = node;
+  const unlisten = listenToNodes(node, ha);
+  const unfollow = followMembership(node);
+  try {
+    await runGroup([
+      { name: "membership", run: (stop) => membership.run({ signal: stop }) },
+      { name: "candidacy", run: (stop) => candidacy.run(stop) },
+      { name: "upkeep", run: (stop) => keepReconciled(node, stop) },
+      { name: "start", run: (stop) => becomeReady(node, stop, onReady) },
+      { name: "drain", run: (stop) => drainWhenAsked(node, signal, stop) },
+    ]);
+  } finally {
+    health.markStopped();
+    unfollow();
+    unlisten();
+    logger.info("stopped");
+  }
+}
+
+function listenToNodes({ bus, nodeId, work, logger }: NodeParts, ha: HighAvailability): () => void {
+  return bus.receive(nodeId, (message) => {
+    const parsed = nodeMessageSchema.safeParse(message);
+    if (!parsed.success) {
+      // A newer node may say what this one does not know; its record says it, too.
+      logger.debug("a message of another node was not understood", { type: message.type });
+      return;
+    }
+    work.exchange.receive(parsed.data);
+    work.ownership.receive(parsed.data);
+    ha.receive(parsed.data);
+  });
+}
+
+/** M6: whoever learns that its own incarnation has ended drops what it owned; its agents come back to the new one. */
+function followMembership({ membership, work }: NodeParts): () => void {
+  return membership.subscribe((event) => {
+    if (event.type !== "ended") return;
+    work.ownership.dropAll();
+    work.hub.sendAway();
+  });
+}
+
+/** X2: the record decides. What a lost hint or a gap hid is found here. */
+async function keepReconciled(
+  { work, config, clock, logger, bus, membership }: NodeParts,
+  stop: AbortSignal,
+): Promise<void> {
+  const { checkIntervalMs } = config.highAvailability.memberHealth;
+  const look = (): void => {
+    work.ownership.reconcile().catch((error: unknown) => {
+      logger.warn("could not compare the index of executions with memory; trying again", {
+        error: errorMessage(error),
+      });
+    });
+  };
+  const subscription = bus.subscribe("execution", { from: "now" }, ({ type }) => {
+    if (type === "gap") look();
+  });
+  const unfollow = membership.subscribe(({ type }) => {
+    if (type === "back" || type === "reset") look();
+  });
+  try {
+    await membership.joined();
+    while (!stop.aborted) {
+      look();
+      await sleepUnlessAborted(clock, checkIntervalMs, stop);
+    }
+  } finally {
+    subscription.close();
+    unfollow();
+  }
+}
+
+async function becomeReady(node: NodeParts, stop: AbortSignal, onReady: () => void): Promise<void> {
+  const { config, membership, work, health, logger } = node;
+  const definitions = await readPatterns(config.patterns.directory);
+  await membership.joined();
+  for (const definition of definitions) await work.patterns.put(definition);
+  await work.ownership.reconcile();
+  health.markReady();
+  logger.info("ready", { patterns: definitions.length });
+  onReady();
+  await aborted(stop);
+}
+
+async function drainWhenAsked(
+  { drain, logger }: NodeParts,
+  signal: AbortSignal,
+  stop: AbortSignal,
+): Promise<void> {
+  await Promise.race([aborted(signal), aborted(drain.signal), aborted(stop)]);
+  if (stop.aborted) return;
+  await drain.run();
+  logger.debug("leaving the cluster");
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+async function sleepUnlessAborted(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms, signal).catch((error: unknown) => {
+    if (!isParallaxError(error, "aborted")) throw error;
+  });
+}
+
+/** Closes what {@link NodeParts} opened, last opened first. */
+export async function close({ work, metrics, health, store, bus }: NodeParts, logger: Logger): Promise<void> {
+  work.hub.terminate();
+  work.ownership.dropAll();
+  work.finals.close();
+  work.patterns.close();
+  metrics.close();
+  health.close();
+  for (const part of [store, bus]) {
+    await part
+      .close()
+      .catch((error: unknown) => logger.warn("a part did not close well", { error: errorMessage(error) }));
+  }
+}

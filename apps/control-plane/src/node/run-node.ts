@@ -1,0 +1,120 @@
+import {
+  type Clock,
+  formatDuration,
+  type Logger,
+  ParallaxError,
+  type Random,
+  systemClock,
+  systemRandom,
+} from "@parallax/core";
+import { createGateway } from "../agents/gateway.ts";
+import type { Backends } from "../backends.ts";
+import { addressOf, hostOf, nodeIdOf } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
+import { createAuthenticator } from "../http/auth.ts";
+import { listen } from "../listen.ts";
+import { assemble } from "./assemble.ts";
+import { close, live } from "./life.ts";
+import { createRoutes, operationsOf } from "./routes.ts";
+
+export interface NodeOptions {
+  readonly config: Config;
+  readonly backends: Backends;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Once it takes traffic. */
+  readonly onReady?: (node: { readonly url: string; readonly nodeId: string }) => void;
+}
+
+/** How long a node waits for Redis at its start. */
+const connectTimeoutMs = 10_000;
+/** How long requests that are under way may take at the end. */
+const lastRequestsMs = 1000;
+
+/**
+ * Runs a node until `signal` aborts (it then drains), until it was drained from outside, or until something ends it:
+ * config → connections → stores → packages → services → routes → run group.
+ *
+ * @throws ParallaxError `redis_unreachable`, `wrong_cluster`, `port_in_use`, `invalid_pattern`, `replaced`, …
+ */
+export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
+  const { config, backends, logger, clock = systemClock, random = systemRandom, onReady } = options;
+  const nodeId = nodeIdOf(config);
+  const host = hostOf(config);
+  let answer: ((request: Request) => Response | Promise<Response>) | undefined;
+  try {
+    await connect(backends, config, signal);
+    const listening = await listen({
+      host,
+      port: config.server.port,
+      fetch: (request) => answer?.(request) ?? stillStarting(),
+    });
+    try {
+      const address = addressOf(config, listening.port);
+      const node = await assemble({ config, backends, nodeId, address, clock, random, logger });
+      const ha = operationsOf(node);
+      const authenticator = createAuthenticator(config.server.auth.tokens);
+      const routes = createRoutes(node, ha, authenticator);
+      answer = (request) => routes.fetch(request);
+      const gateway = createGateway({
+        server: listening.server,
+        hub: node.work.hub,
+        authenticator,
+        logger,
+        maxPayloadBytes: config.agents.maxPayload,
+        isOpen: () => node.health.snapshot().state !== "starting" && !node.drain.signal.aborted,
+      });
+      try {
+        logger.info("started", {
+          nodeId,
+          address,
+          cluster: config.highAvailability.clusterId,
+          state: backends.kind,
+        });
+        await live(node, ha, signal, () =>
+          onReady?.({ url: `http://${reachable(host)}:${listening.port}`, nodeId }),
+        );
+      } finally {
+        gateway.close();
+        await close(node, logger);
+      }
+    } finally {
+      await listening.close(lastRequestsMs);
+    }
+  } finally {
+    await backends.close();
+  }
+}
+
+/** Waits for Redis, and makes sure that it is this cluster's. */
+async function connect(backends: Backends, config: Config, signal: AbortSignal): Promise<void> {
+  const { redis } = backends;
+  await redis?.data.ready({ timeoutMs: connectTimeoutMs, signal }).catch((cause: unknown) => {
+    const wait = formatDuration(connectTimeoutMs);
+    const message = `connecting to Redis at ${describeRedis(config)}: no connection within ${wait}; check that it runs, its address and password`;
+    throw new ParallaxError("redis_unreachable", message, { cause });
+  });
+  await backends.claim(config.highAvailability.clusterId);
+}
+
+/** Where Redis is, without secrets. */
+function describeRedis({ redis: { url, cluster, sentinel } }: Config): string {
+  if (cluster) return cluster.nodes.join(", ");
+  if (sentinel) return `${sentinel.master} of ${sentinel.nodes.join(", ")}`;
+  return url === undefined ? "nowhere" : new URL(url).host;
+}
+
+/** A host that listens everywhere is reached on loopback, too. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function stillStarting(): Response {
+  const error = {
+    code: "not_ready",
+    message: "answering the request: this node is still starting; try again in a moment",
+  };
+  return Response.json({ error, requestId: "" }, { status: 503, headers: { "Retry-After": "2" } });
+}

@@ -1,0 +1,84 @@
+import type { Clock } from "@parallax/core";
+import type { Health } from "@parallax/health";
+import type { Election } from "@parallax/leader-election";
+import type { Membership } from "@parallax/membership";
+import type { RedisConnections } from "@parallax/redis";
+
+/** How long a node may be cut off from Redis before it takes no traffic: its agents and their tasks go on meanwhile. */
+const redisGraceMs = 30_000;
+
+export interface WatchHealthOptions {
+  readonly health: Health;
+  readonly redis: RedisConnections | undefined;
+  readonly election: Election;
+  readonly membership: Membership;
+  /** A node that runs alone on a Redis takes traffic only while it holds the lease: a second process waits its turn. */
+  readonly mustLead: boolean;
+}
+
+/** The checks of a control-plane node. Liveness has none of them. */
+export function watchHealth({ health, redis, election, membership, mustLead }: WatchHealthOptions): void {
+  if (redis) {
+    health.check({
+      name: "redis",
+      severity: "critical",
+      graceMs: redisGraceMs,
+      intervalMs: 1000,
+      timeoutMs: 2500,
+      async run() {
+        await redis.data.command("PING", [], { deadlineMs: 2000 });
+        return {
+          status: "pass",
+          observedValue: Math.round((redis.data.roundTripMs ?? 0) * 10) / 10,
+          observedUnit: "ms",
+        };
+      },
+    });
+  }
+  health.check({
+    name: "membership",
+    severity: "warning",
+    run() {
+      const view = membership.view();
+      const failed = view?.members.filter(({ status }) => status === "failed").map(({ id }) => id) ?? [];
+      if (!view) return { status: "warn", output: "this node has not joined yet" };
+      if (failed.length === 0)
+        return { status: "pass", observedValue: view.members.length, observedUnit: "members" };
+      return {
+        status: "warn",
+        output: `unhealthy: ${failed.join(", ")}; restart them, or look at their network`,
+      };
+    },
+  });
+  if (!mustLead) return;
+  health.check({
+    name: "single-node",
+    severity: "critical",
+    intervalMs: 500,
+    run: () =>
+      election.stats().isLeader
+        ? { status: "pass" }
+        : {
+            status: "fail",
+            output: "another process uses this Redis; this node takes over when that one has ended",
+          },
+  });
+}
+
+/**
+ * M7: whether all connections of this node work. One that has been down for longer than `graceMs` makes the node's beats
+ * stop, so that others take over what it can't do.
+ */
+export function createVouch(
+  redis: RedisConnections | undefined,
+  clock: Clock,
+  graceMs: number,
+): () => boolean {
+  if (!redis) return () => true;
+  const connections = [redis.data, redis.subscriber];
+  let allGoodAt = clock.mark();
+  return () => {
+    if (connections.every(({ state }) => state === "ready")) allGoodAt = clock.mark();
+    return clock.elapsedAtLeast(allGoodAt) < graceMs;
+  };
+}
