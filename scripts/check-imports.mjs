@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import { allowedImports, allowedTypeImports, valueImports } from "./import-rules.mjs";
+import { allowedImports, allowedTypeImports, exampleImports, valueImports } from "./import-rules.mjs";
 import { owner, sourceFiles } from "./source-files.mjs";
 import { lineAt, syntaxNodes } from "./syntax.mjs";
 
@@ -59,7 +59,7 @@ function brokenRule({ from, specifier, typeOnly }) {
   const workspace = /^@parallax\/([^/]+)/.exec(specifier)?.[1];
   if (workspace === self.name) return "a package imports its own files by relative path";
   if (workspace !== undefined) {
-    const values = allowedImports[self.name] ?? [];
+    const values = self.folder.startsWith("examples/") ? exampleImports : (allowedImports[self.name] ?? []);
     if (values.includes(workspace)) return undefined;
     const types = allowedTypeImports[self.name] ?? [];
     if (types.includes(workspace))

@@ -24,8 +24,12 @@ export const allowedImports = {
   testing: ["core", "redis", ...cluster],
   "control-plane": ["core", "redis", ...cluster, "health", "metrics", "protocol", "agent", "client", "cli"],
   dashboard: ["core", "protocol", "client"],
-  "license-audit": ["core", "protocol", "agent", "client"],
 };
+
+/** An example imports what a user would install, which is any library. */
+export const exampleImports = Object.keys(allowedImports).filter(
+  (name) => !["control-plane", "dashboard"].includes(name),
+);
 
 /**
  * What may be imported with `import type` only.

@@ -57,6 +57,8 @@ describe("import direction", () => {
 
   it("lets nothing import an application", () => {
     expect(check({ "packages/cli/src/a.ts": 'import "@parallax/control-plane";' })).toHaveLength(1);
+    expect(check({ "examples/audit/src/a.ts": 'import "@parallax/control-plane";' })).toHaveLength(1);
+    expect(check({ "examples/audit/src/a.ts": 'import "@parallax/agent";' })).toEqual([]);
   });
 
   it("finds a cycle of values, and leaves types alone", () => {
