@@ -41,8 +41,9 @@ export const allowedTypeImports = {
 };
 
 /**
- * Third-party modules whose values only some packages may import; types may be imported anywhere. A backend takes a
- * Redis client that its caller made, so that it works with whichever one the caller has installed.
+ * Third-party modules whose values only some packages may import; types may be imported anywhere, and examples may
+ * import all that a user would install. A backend takes a Redis client that its caller made, so that it works with
+ * whichever one the caller has installed.
  *
  * @type {Record<string, readonly string[]>}
  */
