@@ -22,6 +22,7 @@ const ambient = /^(Date\.now|performance\.now|Math\.random|setTimeout|setInterva
 const realTime = [
   /^packages\/core\/src\/(system-clock|random|ids)\.ts$/,
   /^packages\/(testing|cli)\//,
+  /^apps\/control-plane\/src\/dev\//,
   /^examples\//,
 ];
 
