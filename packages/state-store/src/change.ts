@@ -13,9 +13,6 @@ import type {
   UpdateChange,
 } from "./store.ts";
 
-/** How long the answer to a delete is kept for its repetitions, in milliseconds (S2). */
-export const tombstoneMs = 60_000;
-
 /** A record with all that belongs to it, as the memory backend keeps it. Never changed in place. */
 export interface RecordState {
   readonly fields: ReadonlyMap<string, string>;

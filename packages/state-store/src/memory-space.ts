@@ -1,9 +1,9 @@
 import { getHeapStatistics } from "node:v8";
 import { type Clock, systemClock } from "@parallax/core";
 import type { MemoryEventLogSpace } from "@parallax/event-bus/memory";
-import { applyChange, type RecordState, tombstoneMs } from "./change.ts";
+import { applyChange, type RecordState } from "./change.ts";
 import { entriesOf, timeText } from "./index-entry.ts";
-import type { RequestResult } from "./request-ids.ts";
+import { type RequestResult, rememberedMs } from "./request-ids.ts";
 import { createSortedKeys, type SortedKeys } from "./sorted-keys.ts";
 import type { Change, ChangeEvent, ChangeOutcome, Layout } from "./store.ts";
 
@@ -77,7 +77,7 @@ export function memoryRecordSpace(options: MemoryRecordSpaceOptions = {}): Memor
 
   function bury(key: string, tombstone: Tombstone): void {
     for (const [buried, { storeTimeMs }] of tombstones) {
-      if (storeTimeMs + tombstoneMs > tombstone.storeTimeMs) break;
+      if (storeTimeMs + rememberedMs > tombstone.storeTimeMs) break;
       tombstones.delete(buried);
     }
     tombstones.set(key, tombstone);

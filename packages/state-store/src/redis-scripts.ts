@@ -1,5 +1,5 @@
 import { appendEventsLua, defineScript, nowLua, type Script } from "@parallax/redis";
-import { tombstoneMs } from "./change.ts";
+import { rememberedMs, rememberedRequests } from "./request-ids.ts";
 
 /** Lua: the entries of a record in the sorted set of its collection, as index-entry.ts has them. */
 const entriesLua = `
@@ -27,10 +27,12 @@ local function recall(requests, request)
 end
 
 local function remember(requests, request, version, at)
-  local entry = string.format('%s/%.0f/%.0f', request, version, at)
-  if not requests then return entry end
-  local _, last = string.find(requests, '^%S+ %S+ %S+')
-  return entry .. ' ' .. string.sub(requests, 1, last or -1)
+  local entries = { string.format('%s/%.0f/%.0f', request, version, at) }
+  for entry, entry_at in string.gmatch(requests or '', '(%S+/(%d+))') do
+    if #entries == ${rememberedRequests} or tonumber(entry_at) < at - ${rememberedMs} then break end
+    entries[#entries + 1] = entry
+  end
+  return table.concat(entries, ' ')
 end
 `;
 
@@ -229,7 +231,7 @@ local function delete(change, values)
   local version = tonumber(values._v) + 1
   if change.extra == 'asked' then
     local _, refused = try('SET', change.tombstone_key, string.format('%s/%.0f/%.0f', change.request, version, now),
-      'PX', ${tombstoneMs})
+      'PX', ${rememberedMs})
     if refused then return refused end
   end
   move_entries(entries_now(change.record_key, values, change.id), nil)

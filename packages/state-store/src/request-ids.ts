@@ -1,7 +1,10 @@
 import { type Random, randomId } from "@parallax/core";
 
-/** How many requests a record remembers. One would do for one writer; others may write between an attempt and its repeat. */
-const remembered = 4;
+/** How long the answer to a request is kept for its repetitions, in milliseconds. Longer than anybody repeats. */
+export const rememberedMs = 60_000;
+
+/** How many requests a record remembers at most. One would do for one writer, but others write between its attempts. */
+export const rememberedRequests = 32;
 
 /** What a remembered request led to. */
 export interface RequestResult {
@@ -28,7 +31,10 @@ export function isRequestId(id: string): boolean {
 export function rememberRequest(requests: string, requestId: string, result: RequestResult): string {
   const entry = `${requestId}/${result.version}/${result.storeTimeMs}`;
   if (requests === "") return entry;
-  return [entry, ...requests.split(" ").slice(0, remembered - 1)].join(" ");
+  const oldestMs = result.storeTimeMs - rememberedMs;
+  const others = requests.split(" ").slice(0, rememberedRequests - 1);
+  const old = others.findIndex((text) => Number(text.slice(text.lastIndexOf("/") + 1)) < oldestMs);
+  return [entry, ...(old < 0 ? others : others.slice(0, old))].join(" ");
 }
 
 /** What that request led to, if the record remembers it. */

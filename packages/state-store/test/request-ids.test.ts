@@ -1,0 +1,45 @@
+import { seededRandom } from "@parallax/core";
+import { describe, expect, it } from "vitest";
+import {
+  createRequestIds,
+  isRequestId,
+  recallRequest,
+  rememberedMs,
+  rememberedRequests,
+  rememberRequest,
+} from "../src/request-ids.ts";
+
+describe("the requests that a record remembers", () => {
+  it("names them apart, in letters and digits", () => {
+    const one = createRequestIds(seededRandom(1));
+    const other = createRequestIds(seededRandom(2));
+    const ids = Array.from({ length: 1000 }, () => [one(), other()]).flat();
+    expect(new Set(ids).size).toBe(2000);
+    expect(ids.every((id) => /^[0-9a-z]{11,20}$/.test(id))).toBe(true);
+  });
+
+  it("gives back what each led to", () => {
+    const first = rememberRequest("", "a", { version: 1, storeTimeMs: 100 });
+    const both = rememberRequest(first, "b", { version: 2, storeTimeMs: 200 });
+    expect(both).toBe("b/2/200 a/1/100");
+    expect(recallRequest(both, "a")).toEqual({ version: 1, storeTimeMs: 100 });
+    expect(recallRequest(both, "b")).toEqual({ version: 2, storeTimeMs: 200 });
+    for (const other of ["2", "200", "1", "", "c"]) expect(recallRequest(both, other)).toBeUndefined();
+  });
+
+  it("forgets the old ones, in time and in number", () => {
+    let requests = "";
+    for (let at = 1; at <= 40; at += 1)
+      requests = rememberRequest(requests, `r${at}`, { version: at, storeTimeMs: at });
+    expect(requests.split(" ").length).toBe(rememberedRequests);
+    expect(recallRequest(requests, "r9")).toEqual({ version: 9, storeTimeMs: 9 });
+    expect(recallRequest(requests, "r8")).toBeUndefined();
+    const later = rememberRequest(requests, "late", { version: 41, storeTimeMs: 30 + rememberedMs });
+    expect(later.split(" ").length).toBe(12);
+  });
+
+  it("takes ids that cannot be mistaken for anything else", () => {
+    expect(["abc", "a:b_c.d-9"].every(isRequestId)).toBe(true);
+    expect(["", "a b", "a/b", "a\n", "x".repeat(65)].some(isRequestId)).toBe(false);
+  });
+});
