@@ -51,6 +51,7 @@ export function openLink(options: LinkOptions): Link {
   let lastHeardMs = clock.now();
   let moveAtMs: number | undefined;
   let ourReason: string | undefined;
+  let over = false;
   let resolve: (end: ConnectionEnd) => void = () => {};
   const ended = new Promise<ConnectionEnd>((settle) => (resolve = settle));
 
@@ -60,6 +61,8 @@ export function openLink(options: LinkOptions): Link {
       send(hello());
     },
     received(text) {
+      // X10: what a connection still brings after its end is not heeded.
+      if (over) return;
       lastHeardMs = clock.now();
       const parsed = parseNodeFrame(text);
       if (!parsed.ok) return logger.warn("ignored a frame of the node", { error: parsed.error });
@@ -70,6 +73,7 @@ export function openLink(options: LinkOptions): Link {
       lastHeardMs = clock.now();
     },
     ended({ code, reason, refusal }) {
+      over = true;
       for (const cancel of timers) cancel();
       forgetSignal();
       const end = { code, reason: ourReason ?? reason, refusal, moveInMs: moveInMs() };

@@ -11,11 +11,14 @@ import {
   systemClock,
   systemRandom,
 } from "@parallax/core";
-import { agentLimits } from "@parallax/protocol";
+import { agentLimits, capabilitySchema } from "@parallax/protocol";
 import type { ReconnectPolicy } from "./reconnect.ts";
 import type { Transport } from "./transport.ts";
 import { agentUrls } from "./urls.ts";
 import { webSocketTransport } from "./websocket.ts";
+
+/** It travels with every `hello`. */
+const maxMetadataBytes = 16_384;
 
 /** Options of a `ParallaxAgent`. */
 export interface ParallaxAgentOptions {
@@ -44,7 +47,7 @@ export interface ParallaxAgentOptions {
   readonly maxConcurrentTasks?: number;
   /** A token of role `agent`, or a function that is asked for one before each connection. Default: none. */
   readonly token?: string | (() => string | Promise<string>);
-  /** JSON-compatible facts, shown by `GET /api/agents`. */
+  /** JSON-compatible facts, at most 16 KiB of them, shown by `GET /api/agents`. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** The longest frame that the agent takes, in bytes. Default 1 MiB. */
   readonly maxPayloadBytes?: number;
@@ -85,16 +88,36 @@ export function readOptions(options: ParallaxAgentOptions): AgentSettings {
     urls: agentUrls(options.controlPlaneUrl),
     reconnect: readReconnect(options.reconnect),
     name: (options.name ?? hostname()).slice(0, 128) || "agent",
-    capabilities: options.capabilities ?? [],
+    capabilities: readCapabilities(options.capabilities ?? []),
     maxConcurrentTasks,
     token: async () => (typeof token === "function" ? token() : token),
-    metadata: options.metadata ?? {},
+    metadata: readMetadata(options.metadata ?? {}),
     maxPayloadBytes,
     logger: options.logger ?? noopLogger,
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     transport: options.transport ?? webSocketTransport,
   };
+}
+
+function readCapabilities(names: readonly string[]): readonly string[] {
+  const wrong = names.find((name) => !capabilitySchema.safeParse(name).success);
+  if (wrong === undefined) return names;
+  throw invalidOption(
+    "capabilities",
+    `${JSON.stringify(wrong)}: write letters, digits and . _ : / -, at most 64`,
+  );
+}
+
+function readMetadata(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = JSON.stringify(metadata);
+  } catch (error) {
+    throw invalidOption("metadata", `give plain values only (${errorMessage(error)})`, error);
+  }
+  if (Buffer.byteLength(text) <= maxMetadataBytes) return metadata;
+  throw invalidOption("metadata", `give at most ${maxMetadataBytes} bytes of JSON`);
 }
 
 function readReconnect(options: ParallaxAgentOptions["reconnect"] = {}): ReconnectPolicy {

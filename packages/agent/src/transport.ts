@@ -7,7 +7,7 @@ export interface TransportEnd {
   readonly refusal?: { readonly status: number; readonly retryAfterMs: number | undefined };
 }
 
-/** What a connection tells the agent. */
+/** What a connection tells the agent; never before the call that made it has returned. */
 export interface TransportListener {
   opened(): void;
   /** A text frame. */
