@@ -36,7 +36,11 @@ export interface HealthOptions {
   readonly serviceId?: string;
   readonly version?: string;
   /** Bounds of the event loop: overload degrades, and a loop that does not move for `stallMs` fails liveness. */
-  readonly overload?: { readonly utilization?: number; readonly delayMs?: number; readonly windowMs?: number };
+  readonly overload?: {
+    readonly utilization?: number;
+    readonly delayMs?: number;
+    readonly windowMs?: number;
+  };
 }
 
 /** Everything as of now, as the handlers show it. */

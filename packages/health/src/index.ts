@@ -1,1 +1,9 @@
-export {};
+export { createHealth } from "./create-health.ts";
+export type {
+  CheckFinding,
+  CheckOptions,
+  Health,
+  HealthOptions,
+  HealthSnapshot,
+  LifeCycleState,
+} from "./health.ts";

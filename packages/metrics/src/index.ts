@@ -1,1 +1,2 @@
-export {};
+export { createMetrics } from "./create-metrics.ts";
+export type { Exposition, Metrics, MetricsOptions } from "./metrics.ts";

@@ -22,17 +22,22 @@ export interface Exposition {
 
 /** Prometheus instruments of a node. The contract's five are worked out at each scrape, never remembered. */
 export interface Metrics {
-  /** In the format that `accept` asks for: the text format, or OpenMetrics. */
-  expose(accept?: string): Promise<Exposition>;
+  /** In the text format. */
+  expose(): Promise<Exposition>;
   /** `route` is a pattern, never a path. */
-  observeHttp(request: { readonly route: string; readonly method: string; readonly status: number; readonly seconds: number }): void;
-  observeExecution(result: { readonly status: "completed" | "failed" | "cancelled"; readonly seconds: number }): void;
+  observeHttp(request: {
+    readonly route: string;
+    readonly method: string;
+    readonly status: number;
+    readonly seconds: number;
+  }): void;
+  observeExecution(result: {
+    readonly status: "completed" | "failed" | "cancelled";
+    readonly seconds: number;
+  }): void;
   observeDuty(run: { readonly duty: string; readonly seconds: number; readonly ok: boolean }): void;
   countFenced(): void;
   /** A figure that is asked for at each scrape. Names begin with `parallax_`. */
   gauge(options: { readonly name: string; readonly help: string; readonly read: () => number }): void;
   close(): void;
 }
-
-/** Adds up the expositions of all nodes, each by the node's id, as `parallax_cluster_*` only, so that no sum counts twice. */
-export type Consolidate = (expositions: ReadonlyMap<string, string>) => string;

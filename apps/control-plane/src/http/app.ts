@@ -34,9 +34,7 @@ export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, 
   /** `/health`, `/health/live`, `/health/ready` */
   readonly health: (request: Request) => Response | Promise<Response>;
   /** `/metrics` */
-  readonly metrics: (
-    accept: string | undefined,
-  ) => Promise<{ readonly body: string; readonly contentType: string }>;
+  readonly metrics: () => Promise<{ readonly body: string; readonly contentType: string }>;
   readonly onAnswered: (request: AnsweredRequest) => void;
 }
 
@@ -51,7 +49,7 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
 
   app.get("/health/*", (context) => options.health(context.req.raw));
   app.get("/health", (context) => options.health(context.req.raw));
-  app.get("/metrics", async (context) => answerText(await options.metrics(context.req.header("Accept"))));
+  app.get("/metrics", async () => answerText(await options.metrics()));
 
   app.use(
     "/api/*",

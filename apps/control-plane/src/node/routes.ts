@@ -45,7 +45,7 @@ export function createRoutes(
     admit: () => admit(node),
     maxBodyBytes: config.server.maxBody,
     health: (request) => health.handle(request),
-    metrics: (accept) => metrics.expose(accept),
+    metrics: () => metrics.expose(),
     onAnswered(request) {
       if (request.route.startsWith("/api")) traffic.lastMs = clock.now();
       metrics.observeHttp(request);

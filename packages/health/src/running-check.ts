@@ -1,0 +1,51 @@
+import { type Clock, errorMessage, type TimeMark, withDeadline } from "@parallax/core";
+import type { CheckFinding, CheckOptions } from "./health.ts";
+
+/** A check in the background: its last finding is all that handlers see. */
+export interface RunningCheck {
+  readonly options: CheckOptions;
+  /** The last finding, `warn` before the first. */
+  finding(): CheckFinding & { readonly atMs: number };
+  /** Whether it keeps the node from being ready: critical, and failing for longer than its grace. */
+  blocks(): boolean;
+  stop(): void;
+}
+
+/** Starts a check: at once, then again and again, never two runs at a time. */
+export function runCheck(options: CheckOptions, clock: Clock, onChange: () => void): RunningCheck {
+  const { name, run, intervalMs = 5000, timeoutMs = 3000, severity = "critical", graceMs = 0 } = options;
+  let last: CheckFinding & { atMs: number } = {
+    status: "warn",
+    output: `${name} has not been looked at yet`,
+    atMs: clock.wall(),
+  };
+  let failingSince: TimeMark | undefined;
+  let cancel = (): void => {};
+  let stopped = false;
+
+  async function look(): Promise<void> {
+    let finding: CheckFinding;
+    try {
+      finding = await withDeadline(Promise.resolve(run()), { clock, timeoutMs, what: `checking ${name}` });
+    } catch (error) {
+      finding = { status: "fail", output: errorMessage(error) };
+    }
+    if (stopped) return;
+    last = { ...finding, atMs: clock.wall() };
+    failingSince = finding.status === "fail" ? (failingSince ?? clock.mark()) : undefined;
+    cancel = clock.after(intervalMs, () => void look());
+    onChange();
+  }
+
+  void Promise.resolve().then(look);
+  return {
+    options,
+    finding: () => last,
+    blocks: () =>
+      severity === "critical" && failingSince !== undefined && clock.elapsedAtLeast(failingSince) >= graceMs,
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}
