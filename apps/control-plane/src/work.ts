@@ -15,7 +15,7 @@ import { createJournal } from "./executions/journal.ts";
 import { createOwnership, type Ownership } from "./executions/ownership.ts";
 import { attemptOf, currentAssignment, executionOf, ownerName, taskIndex } from "./executions/record.ts";
 import type { NodeMessage } from "./node-messages.ts";
-import { createPatterns, type Patterns } from "./patterns/registry.ts";
+import { createPatterns, definitionOf, type Patterns } from "./patterns/registry.ts";
 import type { StoreTime } from "./store-time.ts";
 
 export interface WorkOptions {
@@ -156,7 +156,7 @@ export function createWork(options: WorkOptions): Work {
     finals,
     clock,
     storeTime,
-    pattern: (name) => patterns.get(name),
+    pattern: async (name) => definitionOf(await patterns.get(name)),
     chooseOwner,
     nodeId,
     tellOwner: (target) => send(target, { type: "adopt", from: nodeId }),

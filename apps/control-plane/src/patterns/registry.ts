@@ -83,6 +83,11 @@ export function createPatterns(options: PatternsOptions): Patterns {
   };
 }
 
+/** The definition alone, as an execution journals it (X9). */
+export function definitionOf({ hash: _hash, updatedAt: _updatedAt, ...definition }: Pattern): PatternDefinition {
+  return definition;
+}
+
 function viewOf({ definition, hash, updatedAt }: PatternRecord): Pattern {
   return { ...definition, hash, updatedAt };
 }
