@@ -36,6 +36,47 @@ describe("[memory] M1: nobody is failed for the store's absence", () => {
     expect(ends(told("failed", "ended"))).toEqual([]);
   });
 
+  it("forgives a long gap whole: a node that comes back late keeps the time that it had", async () => {
+    const { timeline, nodes, told, start } = createCluster();
+    const [late, ...others] = await start(5);
+    if (!late) throw new Error("no node");
+    await timeline.advance(60_000);
+    // Nearly an interval old when the store goes away.
+    const beats = late.calls.filter((call) => call === "beat").length;
+    await timeline.until(() => late.calls.filter((call) => call === "beat").length > beats);
+    await timeline.advance(4900);
+    for (const { link } of nodes) link.state = "refused";
+    await timeline.advance(60_000);
+    for (const { link } of others) link.state = "up";
+    await timeline.advance(8000);
+    late.link.state = "up";
+    await timeline.advance(60_000);
+    expect(ends(told("failed", "ended"))).toEqual([]);
+  });
+
+  it("finds the dead although the store's clock was set back by an hour", async () => {
+    const { timeline, space, told, start } = createCluster();
+    const [victim] = await start(3);
+    await timeline.advance(60_000);
+    space.stepClock(-3_600_000);
+    victim?.kill();
+    await timeline.until(() => told("failed").length > 0, 25_000);
+  });
+
+  it.each([-60_000, -9000, 4000, 9000, 60_000])(
+    "fails nobody when the store's clock steps by %d ms",
+    async (stepMs) => {
+      for (let seed = 1; seed <= 5; seed += 1) {
+        const { timeline, space, told, start } = createCluster(seed);
+        await start(3);
+        await timeline.advance(60_000 + seed * 700);
+        space.stepClock(stepMs);
+        await timeline.advance(60_000);
+        expect(ends(told("failed", "ended"))).toEqual([]);
+      }
+    },
+  );
+
   it("fails a dead member although the store flaps all the time", async () => {
     const { timeline, nodes, told, start } = createCluster();
     const [victim, ...others] = await start(3);
@@ -99,11 +140,24 @@ describe("[memory] M3: a node that is not acknowledged gives up by itself", () =
       await timeline.until(() => types(isolated).includes("cut-off"), 13_000);
       expect(space.table()?.rows.get("node-0")?.status).not.toBe("failed");
       expect(isolated.membership.unacknowledgedMs()).toBeGreaterThanOrEqual(12_500);
+      expect(isolated.membership.unacknowledgedMs()).toBeLessThan(12_510);
       isolated.link.state = "up";
       await timeline.until(() => types(isolated).includes("back"), 4000);
       expect(isolated.membership.unacknowledgedMs()).toBeLessThan(100);
     },
   );
+
+  it("counts from before the request was sent (T1)", async () => {
+    const { timeline, start } = createCluster();
+    const [node] = await start(1);
+    if (!node) throw new Error("no node");
+    await timeline.advance(10_000);
+    node.link.latencyMs = 1000;
+    const beats = node.calls.filter((call) => call === "beat").length;
+    await timeline.until(() => node.calls.filter((call) => call === "beat").length > beats);
+    await timeline.until(() => node.membership.unacknowledgedMs() < 2000);
+    expect(node.membership.unacknowledgedMs()).toBeGreaterThanOrEqual(1000);
+  });
 
   it("counts the time in which the machine slept", async () => {
     const { timeline, start } = createCluster();
