@@ -101,6 +101,12 @@ export function createCampaign(context: CampaignContext): Campaign {
     );
   }
 
+  async function markLoss(): Promise<void> {
+    const sentAt = clock.mark();
+    const sent = store.markLoss({ termsGranted: state.termsGranted });
+    see(await withDeadline(sent, { clock, timeoutMs, what: "marking the loss of the lease" }), sentAt);
+  }
+
   async function challenge(since: TimeMark): Promise<void> {
     if (coolingMs() > 0 || !shouldChallenge(state, settings, clock.elapsedAtLeast(since))) return;
     const sent = store.challenge({ nodeId, priority: settings.priority });
@@ -120,6 +126,8 @@ export function createCampaign(context: CampaignContext): Campaign {
       }
       if (step.step === "drop-ghost") {
         await dropGhost(step.term);
+      } else if (step.step === "mark-loss") {
+        await markLoss();
       } else if (coolingMs() > 0) {
         await pause(coolingMs());
         return undefined;

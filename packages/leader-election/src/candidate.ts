@@ -42,6 +42,8 @@ export type CandidateStep =
       readonly expected: { readonly term: number; readonly renewal: number } | undefined;
       readonly lineage: string;
     }
+  /** The record is missing, which is a loss: mark it, so that the wait is for this very one. */
+  | { readonly step: "mark-loss" }
   /** A lease of our own that we know nothing of: an acquisition whose answer got lost. */
   | { readonly step: "drop-ghost"; readonly term: number }
   | { readonly step: "look"; readonly afterMs: number };
@@ -134,12 +136,12 @@ export function nextCandidateStep(
   if (record?.state === "held" && record.incarnation === rules.incarnation) {
     return { step: "drop-ghost", term: record.term };
   }
-  if (leftToWaitMs <= 0) return take("waited");
   if (!record) {
     const mayBeFirst = rules.onMissingRecord === "acquire" && !state.sawRecord;
-    return mayBeFirst && storeUptimeMs > rules.leaseDurationMs ? take("vacant") : look(leftToWaitMs);
+    return mayBeFirst && storeUptimeMs > rules.leaseDurationMs ? take("vacant") : { step: "mark-loss" };
   }
-  // B2: a record from before a fail-over or a restart says nothing about now.
+  if (leftToWaitMs <= 0) return take("waited");
+  // B2: a record from before a fail-over or a restart says nothing about now, and neither does a placeholder.
   if (record.lineage !== lineage) return look(leftToWaitMs);
   if (record.state !== "held") {
     const isReserved = record.reservedFor !== undefined && record.reservedFor !== rules.nodeId;

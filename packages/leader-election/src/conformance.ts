@@ -55,6 +55,7 @@ export function leaseStoreConformance(
   };
   api.describe("grants", () => describeGrants(api, run));
   api.describe("renewals", () => describeRenewals(api, run));
+  api.describe("losses", () => describeLosses(api, run));
   api.describe("tombstones", () => describeTombstones(api, run));
   api.describe("challenges", () => describeChallenges(api, run));
   api.describe("hints and closing", () => describeHints(api, run));
@@ -87,7 +88,7 @@ async function granted(store: LeaseStore, change: Partial<AcquireRequest> = {}):
 
 function renew(store: LeaseStore, term: number, change: Partial<RenewRequest> = {}): Promise<RenewOutcome> {
   const defaults = { leaseDurationMs: 10_000, termsGranted: 0, priority: 0, reassert: true };
-  return store.renew({ ...anna, term, renewal: 2, ...defaults, ...change }, bounds);
+  return store.renew({ ...anna, term, ...defaults, ...change }, bounds);
 }
 
 function release(
@@ -236,21 +237,12 @@ function describeRenewals({ it }: TestApi, run: Run): void {
     run(async (backend, store) => {
       const term = await granted(store);
       await backend.pass(5);
-      const outcome = await renew(store, term, { renewal: 2, leaseDurationMs: 7000 });
+      const outcome = await renew(store, term, { leaseDurationMs: 7000 });
       equal(outcome.outcome, "renewed");
       const { record } = await store.read();
       deepEqual(record, outcome.reading.record);
       equal(record?.renewal, 2);
       equal(record?.expiresAtMs, outcome.reading.storeTimeMs + 7000);
-    }),
-  );
-  it(
-    "takes nothing back when a renewal arrives behind its successor",
-    run(async (_, store) => {
-      const term = await granted(store);
-      await renew(store, term, { renewal: 5 });
-      equal((await renew(store, term, { renewal: 3 })).outcome, "renewed");
-      equal((await store.read()).record?.renewal, 5);
     }),
   );
   it(
@@ -286,9 +278,9 @@ function describeRenewals({ it }: TestApi, run: Run): void {
       await backend.flush();
       equal((await renew(store, term, { reassert: false })).outcome, "lost");
       equal((await store.read()).record, undefined);
-      equal((await renew(store, term, { renewal: 4, termsGranted: 9 })).outcome, "renewed");
+      equal((await renew(store, term, { termsGranted: 9 })).outcome, "renewed");
       const { record } = await store.read();
-      deepEqual([record?.term, record?.renewal, record?.termsGranted], [term, 4, 9]);
+      deepEqual([record?.term, record?.state, record?.termsGranted], [term, "held", 9]);
     }),
   );
   it(
@@ -298,6 +290,51 @@ function describeRenewals({ it }: TestApi, run: Run): void {
       equal((await renew(store, term + 1000, { reassert: false })).outcome, "lost");
       equal((await renew(store, term + 1000)).outcome, "renewed");
       equal((await renew(store, term, ben)).outcome, "lost");
+    }),
+  );
+}
+
+function describeLosses({ it }: TestApi, run: Run): void {
+  it(
+    "marks a loss where there is no record, and only there",
+    run(async (_, store) => {
+      const marked = await store.markLoss({ termsGranted: 4 });
+      const { record } = marked;
+      deepEqual([record?.state, record?.term, record?.lineage, record?.termsGranted], ["lost", 0, "", 4]);
+      deepEqual((await store.markLoss({ termsGranted: 9 })).record, record);
+      await granted(store);
+      equal((await store.markLoss({ termsGranted: 9 })).record?.state, "held");
+      equal((await store.read()).record?.termsGranted, 5);
+    }),
+  );
+  it(
+    "L2: grants a placeholder to nobody but who waited for this very one",
+    run(async (backend, store) => {
+      const first = (await store.markLoss({ termsGranted: 0 })).record;
+      for (const basis of ["vacant", "tombstone", "expired"] as const) {
+        equal((await acquire(store, { basis })).outcome, "refused");
+      }
+      await backend.flush();
+      await backend.pass(2);
+      await store.markLoss({ termsGranted: 0 });
+      const expected = { term: 0, renewal: first?.renewal ?? 0 };
+      equal((await acquire(store, { expected })).outcome, "refused");
+      await granted(store);
+    }),
+  );
+  it(
+    "L2: gives a record that is written anew a number that no candidate has seen",
+    run(async (backend, store) => {
+      const term = await granted(store);
+      const numbers = new Set<number | undefined>([1]);
+      for (let round = 0; round < 3; round += 1) {
+        for (let renewal = 0; renewal < 3; renewal += 1) {
+          numbers.add((await renew(store, term)).reading.record?.renewal);
+        }
+        await backend.pass(5);
+        await backend.flush();
+      }
+      equal(numbers.size, 10);
     }),
   );
 }

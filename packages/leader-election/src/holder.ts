@@ -17,8 +17,6 @@ export interface HolderRules {
 /** What a holder knows about its term. */
 export interface HolderState {
   readonly term: number;
-  /** The number of the last renewal that was sent; the grant is the first. */
-  readonly renewal: number;
   readonly grantedAt: TimeMark;
   /** When the last attempt began. */
   readonly attemptedAt: TimeMark;
@@ -44,12 +42,7 @@ export interface Ending {
 /** What to do next. */
 export type HolderStep =
   | { readonly step: "start" }
-  | {
-      readonly step: "renew";
-      readonly renewal: number;
-      readonly reassert: boolean;
-      readonly timeoutMs: number;
-    }
+  | { readonly step: "renew"; readonly reassert: boolean; readonly timeoutMs: number }
   | { readonly step: "wait"; readonly ms: number }
   | { readonly step: "end"; readonly reason: TermEnd }
   /** The lease may be another's before the work has ended. */
@@ -67,7 +60,6 @@ export function newHolder(
 ): HolderState {
   return {
     term: grant.term,
-    renewal: 1,
     grantedAt: sentAt,
     attemptedAt: sentAt,
     confirmedAt: grant.replicas >= rules.replicas ? sentAt : undefined,
@@ -96,8 +88,8 @@ export function endHolder(state: HolderState, ending: Ending): HolderState {
 }
 
 /** A renewal is being sent. */
-export function renewalSent(state: HolderState, renewal: number, sentAt: TimeMark): HolderState {
-  return { ...state, renewal, attemptedAt: sentAt };
+export function renewalSent(state: HolderState, sentAt: TimeMark): HolderState {
+  return { ...state, attemptedAt: sentAt };
 }
 
 /** A renewal was answered. `sentAt` is its own mark, `now` this moment's. An error or a time-out changes nothing (L3). */
@@ -147,7 +139,7 @@ export function nextHolderStep(
   const dueInMs = periodMs - clock.elapsedAtLeast(state.attemptedAt);
   if (dueInMs > 0) return { step: "wait", ms: Math.min(dueInMs, leftMs) };
   const timeoutMs = Math.min(rules.callTimeoutMs, leftMs);
-  return { step: "renew", renewal: state.renewal + 1, reassert: state.confirmedAt !== undefined, timeoutMs };
+  return { step: "renew", reassert: state.confirmedAt !== undefined, timeoutMs };
 }
 
 /** L4: go on renewing while the work drains, at most for a renew deadline; only then release. */
@@ -169,7 +161,7 @@ function nextEndingStep(
     const dueInMs = rules.retryPeriodMs - clock.elapsedAtLeast(state.attemptedAt);
     if (dueInMs > 0) return { step: "wait", ms: dueInMs };
     const reassert = holderRemainingMs(state, rules, clock) > 0;
-    return { step: "renew", renewal: state.renewal + 1, reassert, timeoutMs: rules.callTimeoutMs };
+    return { step: "renew", reassert, timeoutMs: rules.callTimeoutMs };
   }
   return { step: "wait", ms: state.hasOverrun ? rules.leaseDurationMs : leaseLeftMs };
 }

@@ -55,6 +55,26 @@ function mayAcquire(reading: LeaseReading, request: AcquireRequest): boolean {
   return record.state !== "held" && !reservedForAnother;
 }
 
+/** The placeholder for a lost record, or undefined if there is a record. It is of no lineage, so nobody believes it. */
+export function markLoss(reading: LeaseReading, termsGranted: number): LeaseRecord | undefined {
+  if (reading.record) return undefined;
+  return {
+    nodeId: "",
+    incarnation: "",
+    term: 0,
+    renewal: Math.floor(reading.storeTimeMs),
+    state: "lost",
+    expiresAtMs: reading.storeTimeMs,
+    leaseDurationMs: 0,
+    lineage: "",
+    priority: 0,
+    reservedFor: undefined,
+    reservedUntilMs: 0,
+    termsGranted,
+    challenger: undefined,
+  };
+}
+
 /** The renewed record, or undefined if the lease is lost. */
 export function renewLease(reading: LeaseReading, request: RenewRequest): LeaseRecord | undefined {
   const { record, storeTimeMs, lineage } = reading;
@@ -66,8 +86,8 @@ export function renewLease(reading: LeaseReading, request: RenewRequest): LeaseR
     nodeId,
     incarnation,
     term,
-    // A renewal that arrives late, behind its successor, takes nothing back.
-    renewal: isOurs ? Math.max(record.renewal, request.renewal) : request.renewal,
+    // L2: no number comes twice, also over a loss, or a candidate would take this record for one that it saw before.
+    renewal: isOurs ? record.renewal + 1 : Math.floor(storeTimeMs),
     state: "held",
     expiresAtMs: storeTimeMs + leaseDurationMs,
     leaseDurationMs,

@@ -11,6 +11,7 @@ import {
   challengeLease,
   deposeLease,
   leaseHolder,
+  markLoss,
   releaseLease,
   renewLease,
   storeClosed,
@@ -18,7 +19,7 @@ import {
 import type { LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
 
 /** The name of a call, as the fault hooks see it. */
-export type LeaseCall = "read" | "acquire" | "renew" | "release" | "depose" | "challenge";
+export type LeaseCall = "read" | "acquire" | "renew" | "markLoss" | "release" | "depose" | "challenge";
 
 /** What stands between one node and the space: the places where a network loses, delays or repeats. */
 export interface LeaseFaults {
@@ -177,6 +178,12 @@ export function memoryLeaseStore(space: MemoryLeaseSpace, faults: LeaseFaults = 
           reading: { ...reading, record: { ...record, challenger } },
           replicas: backend.replicas,
         };
+      }),
+    markLoss: ({ termsGranted }) =>
+      attempt("markLoss", () => {
+        const record = markLoss(space.reading(), termsGranted);
+        if (record) backend.write(record);
+        return space.reading();
       }),
     release: (request) =>
       attempt("release", () => {

@@ -155,20 +155,37 @@ return answer('granted', next)
 `,
 });
 
-/** Outcomes `renewed`, `lost`. Own arguments: node id, incarnation, term, renewal, lease duration, terms granted, priority, reassert (1 or 0). */
+/** Outcomes `marked`, `unchanged`. Own argument: terms granted. */
+export const markLossScript: Script = defineScript({
+  name: "lease.mark-loss",
+  readOnly: false,
+  lua: `${writable}
+if record then return answer('unchanged', record) end
+local next = {
+  nodeId = '', incarnation = '', term = 0, renewal = now, state = 'lost',
+  expiresAtMs = now, leaseDurationMs = 0, lineage = '', priority = 0,
+  reservedFor = '', reservedUntilMs = 0, termsGranted = ${number(1)},
+  challenger = '', challengerPriority = '',
+}
+write(next)
+return answer('marked', next)
+`,
+});
+
+/** Outcomes `renewed`, `lost`. Own arguments: node id, incarnation, term, lease duration, terms granted, priority, reassert (1 or 0). */
 export const renewScript: Script = defineScript({
   name: "lease.renew",
   readOnly: false,
   lua: `${writable}
-local incarnation, term, renewal, duration = ${arg(2)}, ${number(3)}, ${number(4)}, ${number(5)}
+local incarnation, term, duration = ${arg(2)}, ${number(3)}, ${number(4)}
 local is_ours = record and record.term == term and record.incarnation == incarnation and record.state == 'held'
 local is_below = not record or record.term < term
-if not is_ours and not (is_below and ${arg(8)} == '1') then return answer('lost', record) end
+if not is_ours and not (is_below and ${arg(7)} == '1') then return answer('lost', record) end
 local next = {
   nodeId = ${arg(1)}, incarnation = incarnation, term = term,
-  renewal = is_ours and math.max(record.renewal, renewal) or renewal, state = 'held',
-  expiresAtMs = now + duration, leaseDurationMs = duration, lineage = lineage, priority = ${number(7)},
-  reservedFor = '', reservedUntilMs = 0, termsGranted = math.max(record and record.termsGranted or 0, ${number(6)}),
+  renewal = is_ours and record.renewal + 1 or now, state = 'held',
+  expiresAtMs = now + duration, leaseDurationMs = duration, lineage = lineage, priority = ${number(6)},
+  reservedFor = '', reservedUntilMs = 0, termsGranted = math.max(record and record.termsGranted or 0, ${number(5)}),
   challenger = '', challengerPriority = '',
 }
 write(next)

@@ -15,6 +15,7 @@ import {
   challengeScript,
   deposeScript,
   leaseFields,
+  markLossScript,
   readScript,
   releaseScript,
   renewScript,
@@ -85,20 +86,13 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
       return { outcome: "granted", term: record.term, reading, replicas };
     },
     async renew(request, bounds) {
-      const { nodeId, incarnation, term, renewal, leaseDurationMs, termsGranted, priority, reassert } =
-        request;
-      const args = [
-        nodeId,
-        incarnation,
-        term,
-        renewal,
-        leaseDurationMs,
-        termsGranted,
-        priority,
-        reassert ? 1 : 0,
-      ];
+      const { nodeId, incarnation, term, leaseDurationMs, termsGranted, priority, reassert } = request;
+      const args = [nodeId, incarnation, term, leaseDurationMs, termsGranted, priority, reassert ? 1 : 0];
       const { outcome, reading, replicas } = await call(renewScript, args, bounds);
       return outcome === "renewed" ? { outcome, reading, replicas } : { outcome: "lost", reading };
+    },
+    async markLoss({ termsGranted }) {
+      return (await call(markLossScript, [termsGranted])).reading;
     },
     async release({ incarnation, term, reservedFor = "", reserveMs }, bounds) {
       return (await call(releaseScript, [incarnation, term, reservedFor, reserveMs], bounds)).reading;
@@ -161,8 +155,8 @@ function decodeRecord(script: Script, values: readonly string[]): LeaseRecord | 
 }
 
 function decodeState(script: Script, text: string): LeaseRecord["state"] {
-  if (text === "held" || text === "released" || text === "deposed") return text;
-  throw invalidReply(script, "a state of held, released or deposed");
+  if (text === "held" || text === "released" || text === "deposed" || text === "lost") return text;
+  throw invalidReply(script, "a state of held, released, deposed or lost");
 }
 
 function decodeNumber(script: Script, what: string, text: string): number {

@@ -133,10 +133,10 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
   }
 
   async function renew(step: HolderStep & { step: "renew" }): Promise<void> {
-    const { renewal, reassert, timeoutMs } = step;
+    const { reassert, timeoutMs } = step;
     // T1: the mark is taken before sending.
     const sentAt = clock.mark();
-    state = renewalSent(state, renewal, sentAt);
+    state = renewalSent(state, sentAt);
     isHinted = false;
     const { nodeId, incarnation, leaseDurationMs, priority, replicas } = settings;
     const termsGranted = grant.reading.record?.termsGranted ?? 0;
@@ -144,7 +144,6 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
       nodeId,
       incarnation,
       term: grant.term,
-      renewal,
       leaseDurationMs,
       termsGranted,
       priority,

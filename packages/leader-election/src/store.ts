@@ -9,9 +9,13 @@ export interface Holder {
 /** The lease as stored. It has no expiry of its own: an absent record is a loss, not a vacancy (L2). */
 export interface LeaseRecord extends Holder {
   readonly term: number;
-  /** Rises with every renewal of a term, so that two looks can tell a living holder from a dead one. */
+  /**
+   * Differs from every earlier one of the same term, so that two looks can tell a living holder from a dead one: it rises
+   * by one with each renewal, and begins at the store's time where a record is written anew.
+   */
   readonly renewal: number;
-  readonly state: "held" | "released" | "deposed";
+  /** `lost` is a placeholder, see {@link LeaseStore.markLoss}; it is nobody's, and its term is 0. */
+  readonly state: "held" | "released" | "deposed" | "lost";
   /** Store time in ms at which a held lease ends; of a tombstone: at which it was written. */
   readonly expiresAtMs: number;
   /** How long the holder's renewals last. A candidate waits at least as long, also while a new duration is rolled out. */
@@ -45,7 +49,7 @@ export interface LeaseReading {
  * Why a candidate believes that it may take the lease; the store checks again what it can:
  * `tombstone` (released or deposed, same lineage, not reserved for another), `expired` (by store time, same lineage),
  * `vacant` (no record, store up for longer than a lease), `waited` (a full lease on the candidate's own clock since it
- * first saw this very record, or its absence: checked by comparing term, renewal and lineage only).
+ * first saw this very record: checked by comparing term, renewal and lineage only).
  */
 export type AcquireBasis = "tombstone" | "expired" | "vacant" | "waited";
 
@@ -74,7 +78,6 @@ export type AcquireOutcome =
 
 export interface RenewRequest extends Holder {
   readonly term: number;
-  readonly renewal: number;
   readonly leaseDurationMs: number;
   readonly termsGranted: number;
   readonly priority: number;
@@ -107,6 +110,11 @@ export interface LeaseStore {
    * missing or of a lower term (the store lost or rewound it) is written anew if `reassert` says that the holder is valid.
    */
   renew(request: RenewRequest, options: CallBounds): Promise<RenewOutcome>;
+  /**
+   * Puts a placeholder where there is no record, and changes nothing else. A candidate waits for a lease from *this* loss:
+   * a record that comes back and is lost again meanwhile cannot be mistaken for the first loss.
+   */
+  markLoss(request: { readonly termsGranted: number }): Promise<LeaseReading>;
   /** Writes the tombstone if the lease is still the holder's; otherwise changes nothing. */
   release(request: ReleaseRequest, options: CallBounds): Promise<LeaseReading>;
   /** Writes a tombstone with a higher term over whatever is there. */

@@ -32,7 +32,8 @@ export function createWake(clock: Clock): Wake {
         let cancel: () => void = () => {};
         await new Promise<void>((resolve) => {
           end = resolve;
-          cancel = clock.after(ms, () => {
+          // Whole milliseconds, as timers have: a wait that is shorter than a clock can show would spin.
+          cancel = clock.after(Math.ceil(ms), () => {
             stallMs = Math.max(stallMs, clock.elapsedAtLeast(start) - ms);
             resolve();
           });

@@ -68,37 +68,46 @@ describe("a candidate (L2)", () => {
       });
     });
 
-    it("waits a full lease if the store is younger than a lease (B2)", async () => {
-      const me = candidate();
-      expect(me.sees(undefined, { storeUptimeMs: 15_000 })).toEqual({ step: "look", afterMs: 15_000 });
-      await me.timeline.advance(14_999);
-      expect(me.step()).toEqual({ step: "look", afterMs: 1 });
-      await me.timeline.advance(1);
-      expect(me.step()).toMatchObject({ step: "take", basis: "waited", expected: undefined });
+    it("marks the loss if the store is younger than a lease (B2)", () => {
+      expect(candidate().sees(undefined, { storeUptimeMs: 15_000 })).toEqual({ step: "mark-loss" });
     });
 
-    it("waits a full lease if it ever saw one", async () => {
+    it("marks the loss if it ever saw a record", () => {
       const me = candidate();
       me.sees(held);
-      await me.timeline.advance(1000);
-      expect(me.sees(undefined)).toEqual({ step: "look", afterMs: 15_000 });
+      expect(me.sees(undefined)).toEqual({ step: "mark-loss" });
     });
 
-    it("waits a full lease where `onMissingRecord` says so", () => {
-      expect(candidate({ onMissingRecord: "wait" }).sees(undefined)).toEqual({
-        step: "look",
-        afterMs: 15_000,
-      });
+    it("marks the loss where `onMissingRecord` is `wait`", () => {
+      expect(candidate({ onMissingRecord: "wait" }).sees(undefined)).toEqual({ step: "mark-loss" });
+    });
+  });
+
+  describe("with the placeholder of a loss", () => {
+    const lost: LeaseRecord = {
+      ...held,
+      term: 0,
+      state: "lost",
+      lineage: "",
+      leaseDurationMs: 0,
+      expiresAtMs: 0,
+    };
+
+    it("waits a full lease from its first sight", async () => {
+      const me = candidate();
+      expect(me.sees(lost)).toEqual({ step: "look", afterMs: 15_000 });
+      await me.timeline.advance(15_000);
+      expect(me.step()).toMatchObject({ step: "take", basis: "waited", expected: { term: 0, renewal: 1 } });
     });
 
-    it("waits anew when the record is lost again under another lineage", async () => {
-      const me = candidate({ onMissingRecord: "wait" });
-      me.sees(undefined);
+    it("waits anew when it is lost again, or under another lineage", async () => {
+      const me = candidate();
+      me.sees(lost);
       await me.timeline.advance(14_000);
-      expect(me.sees(undefined, { lineage: "L2", storeRunId: "R2" })).toEqual({
-        step: "look",
-        afterMs: 15_000,
-      });
+      expect(me.sees({ ...lost, renewal: 2 })).toEqual({ step: "look", afterMs: 15_000 });
+      await me.timeline.advance(14_000);
+      const step = me.sees({ ...lost, renewal: 2 }, { lineage: "L2", storeRunId: "R2" });
+      expect(step).toEqual({ step: "look", afterMs: 15_000 });
     });
   });
 

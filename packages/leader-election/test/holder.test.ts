@@ -66,7 +66,7 @@ function holder(change: Partial<typeof rules> = {}, grantReplicas = 0) {
     clock,
     sends() {
       sentAt = clock.mark();
-      state = renewalSent(state, state.renewal + 1, sentAt);
+      state = renewalSent(state, sentAt);
     },
     hears(outcome: RenewOutcome) {
       state = renewalAnswered(state, outcome, sentAt, clock.mark(), all, clock);
@@ -95,7 +95,7 @@ describe("a holder", () => {
     const me = holder();
     expect(me.step()).toEqual({ step: "wait", ms: 2000 });
     await me.timeline.advance(2000);
-    expect(me.step()).toEqual({ step: "renew", renewal: 2, reassert: true, timeoutMs: 5000 });
+    expect(me.step()).toEqual({ step: "renew", reassert: true, timeoutMs: 5000 });
   });
 
   it("renews sooner at a hint, at most ten times a period", async () => {

@@ -8,6 +8,7 @@ import {
   challengeLease,
   deposeLease,
   leaseHolder,
+  markLoss,
   releaseLease,
   renewLease,
 } from "../src/lease.ts";
@@ -44,7 +45,6 @@ const operation = fc.oneof(
     call: fc.constant("renew" as const),
     holder,
     term: offset,
-    renewal: fc.nat(5),
     reassert: fc.boolean(),
     ...rest,
   }),
@@ -57,6 +57,7 @@ const operation = fc.oneof(
   }),
   fc.record({ call: fc.constant("depose" as const), holder }),
   fc.record({ call: fc.constant("challenge" as const), holder, priority }),
+  fc.record({ call: fc.constant("markLoss" as const), termsGranted: fc.nat(5) }),
   fc.record({ call: fc.constant("lose" as const) }),
 );
 type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never;
@@ -111,6 +112,11 @@ async function compare(store: LeaseStore, lose: () => Promise<unknown>, step: Op
       const ruled = challengeLease(at(reading), request);
       return expectSame(reading, ruled, ruled ? "challenged" : "unchanged");
     }
+    case "markLoss": {
+      const reading = await store.markLoss(step);
+      const ruled = markLoss(at(reading), step.termsGranted);
+      return expectSame(reading, ruled, ruled ? "marked" : "unchanged");
+    }
     case "lose":
       await lose();
   }
@@ -145,6 +151,8 @@ describeBackend("redis-standalone", "the scripts and the rules", () => {
       "challenge unchanged",
       "depose holder",
       "depose nobody",
+      "markLoss marked",
+      "markLoss unchanged",
       "release released",
       "release unchanged",
       "renew lost",

@@ -70,7 +70,7 @@ export function createCluster(
   function node(id: string, nodeOptions: Partial<ElectionOptions> & { clockRate?: number } = {}): TestNode {
     const { clockRate = 1, ...electionOptions } = nodeOptions;
     const clock = timeline.clock({ rate: clockRate });
-    const calls = { read: 0, acquire: 0, renew: 0, release: 0, depose: 0, challenge: 0 };
+    const calls = { read: 0, acquire: 0, renew: 0, markLoss: 0, release: 0, depose: 0, challenge: 0 };
     let self: TestNode;
     const store = memoryLeaseStore(space, {
       async onRequest(call) {

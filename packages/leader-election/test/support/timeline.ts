@@ -1,15 +1,29 @@
 import { type Clock, ParallaxError, type TimeMark } from "@parallax/core";
 
+interface Process {
+  /** Until then none of its timers fires. */
+  pausedUntilMs: number;
+  isDead: boolean;
+}
+
 interface Timer {
-  readonly atMs: number;
+  atMs: number;
   readonly order: number;
+  readonly process: Process;
   readonly fire: () => void;
 }
 
 export interface NodeClock extends Clock {
   stepWall(ms: number): void;
-  /** The machine sleeps: boot and wall time pass, monotonic time and timers do not. */
+  /** The machine has slept for a moment: boot and wall time have passed, monotonic time has not. */
   suspend(ms: number): void;
+  /** The process stands still: no timer fires, while all clocks go on. */
+  pause(ms: number): void;
+  /** The machine sleeps from now on: no timer fires and its monotonic clock stands still. */
+  sleepMachine(ms: number): void;
+  readonly isPaused: boolean;
+  /** The process is gone, with all its timers. */
+  kill(): void;
 }
 
 export interface Timeline {
@@ -30,9 +44,10 @@ export function createTimeline(): Timeline {
   let order = 0;
   const timers = new Set<Timer>();
 
-  function add(atMs: number, fire: () => void): () => void {
+  function add(atMs: number, process: Process, fire: () => void): () => void {
+    if (process.isDead) return () => {};
     order += 1;
-    const timer = { atMs, order, fire };
+    const timer = { atMs, order, process, fire };
     timers.add(timer);
     return () => void timers.delete(timer);
   }
@@ -50,8 +65,12 @@ export function createTimeline(): Timeline {
   async function advanceTo(untilMs: number, isDone: () => boolean): Promise<boolean> {
     await settle();
     for (let timer = nextTimer(untilMs); timer && !isDone(); timer = nextTimer(untilMs)) {
-      timers.delete(timer);
       nowMs = Math.max(nowMs, timer.atMs);
+      if (timer.process.pausedUntilMs > nowMs) {
+        timer.atMs = timer.process.pausedUntilMs;
+        continue;
+      }
+      timers.delete(timer);
       timer.fire();
       await settle();
       timeline.onStep();
@@ -70,16 +89,19 @@ export function createTimeline(): Timeline {
       return timers.size;
     },
     clock: ({ rate = 1, wallOffsetMs = 0 } = {}) => {
+      const process: Process = { pausedUntilMs: 0, isDead: false };
       let steppedMs = 0;
       let suspendedMs = 0;
-      const monotonic = (): number => nowMs * rate;
+      let standstillMs = 0;
+      const monotonic = (): number => (nowMs - standstillMs) * rate;
       const wall = (): number => Date.UTC(2026, 0, 1) + monotonic() + suspendedMs + wallOffsetMs + steppedMs;
       const mark = (): TimeMark => ({
         monotonicMs: monotonic(),
         bootMs: monotonic() + suspendedMs,
         wallMs: wall(),
       });
-      const after = (ms: number, fire: () => void): (() => void) => add(nowMs + Math.max(0, ms) / rate, fire);
+      const after = (ms: number, fire: () => void): (() => void) =>
+        add(nowMs + Math.max(0, ms) / rate, process, fire);
       return {
         now: monotonic,
         wall,
@@ -122,6 +144,22 @@ export function createTimeline(): Timeline {
         },
         suspend(ms) {
           suspendedMs += ms;
+        },
+        pause(ms) {
+          process.pausedUntilMs = Math.max(process.pausedUntilMs, nowMs + ms);
+        },
+        sleepMachine(ms) {
+          process.pausedUntilMs = Math.max(process.pausedUntilMs, nowMs + ms);
+          standstillMs += ms;
+          suspendedMs += ms * rate;
+          for (const timer of timers) if (timer.process === process) timer.atMs += ms;
+        },
+        get isPaused() {
+          return process.pausedUntilMs > nowMs;
+        },
+        kill() {
+          process.isDead = true;
+          for (const timer of timers) if (timer.process === process) timers.delete(timer);
         },
       };
     },

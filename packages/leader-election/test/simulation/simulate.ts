@@ -1,0 +1,298 @@
+import { type Random, seededRandom } from "@parallax/core";
+import { createElection, type Election, type Term } from "../../src/index.ts";
+import { type LeaseSnapshot, type MemoryLeaseSpace, memoryLeaseSpace } from "../../src/memory.ts";
+import { createTimeline, type NodeClock, type Timeline } from "../support/timeline.ts";
+import { goodLink, type Link, overNetwork } from "./network.ts";
+import type { Fault, Scenario } from "./scenario.ts";
+import { watchedStore } from "./watched-store.ts";
+
+/** What one run showed. */
+export interface SimulationResult {
+  /** The first broken invariant. */
+  readonly violation: string | undefined;
+  /** Faults, transitions and effects at the store, each with how often. */
+  readonly counts: ReadonlyMap<string, number>;
+  /** What happened when, for people. */
+  readonly history: readonly string[];
+}
+
+interface Node {
+  readonly index: number;
+  readonly link: Link;
+  /** Of its present process. */
+  clock: NodeClock;
+  election: Election;
+  stop: AbortController;
+  isUp: boolean;
+  /** A process that was killed or stopped since must not come back. */
+  generation: number;
+  longWorkUntilMs: number;
+  drainMs: number;
+  /** Tokens of terms whose work runs. */
+  readonly working: Set<number>;
+  lastTerm: Term | undefined;
+}
+
+/** Runs one scenario to its end or to the first broken invariant. The same scenario gives the same run. */
+export async function simulate(scenario: Scenario): Promise<SimulationResult> {
+  const world = createWorld(scenario);
+  for (const node of world.nodes) world.start(node);
+  for (const fault of scenario.faults) {
+    await world.timeline.advance(fault.atMs - world.timeline.nowMs);
+    if (world.violation()) return world.result();
+    world.apply(fault);
+  }
+  await world.timeline.advance(scenario.healAtMs - world.timeline.nowMs);
+  world.heal();
+  await world.checkRecovery();
+  return world.result();
+}
+
+interface World {
+  readonly timeline: Timeline;
+  readonly nodes: readonly Node[];
+  start(node: Node): void;
+  apply(fault: Fault): void;
+  heal(): void;
+  checkRecovery(): Promise<void>;
+  violation(): string | undefined;
+  result(): SimulationResult;
+}
+
+function createWorld(scenario: Scenario): World {
+  const { durations } = scenario;
+  const { leaseDurationMs } = durations;
+  const timeline = createTimeline();
+  const random: Random = seededRandom(scenario.seed ^ 0x5eed);
+  const network = timeline.clock();
+  const counts = new Map<string, number>();
+  const history: string[] = [];
+  const overlapAllowed = new Set<number>();
+  const snapshots: { readonly atMs: number; readonly snapshot: LeaseSnapshot }[] = [];
+  let highestStarted = 0;
+  let storeAwayUntilMs = 0;
+  let violation: string | undefined;
+
+  const space: MemoryLeaseSpace = memoryLeaseSpace({
+    clock: timeline.clock({ rate: scenario.storeRate }),
+    random,
+  });
+  const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
+  const note = (text: string): void => void history.push(`${(timeline.nowMs / 1000).toFixed(3)} s  ${text}`);
+  const violate = (text: string): void => {
+    if (violation === undefined) note(`BROKEN: ${text}`);
+    violation ??= text;
+  };
+
+  const nodes: Node[] = scenario.rates.map((_, index) => createNode(index));
+
+  function createNode(index: number): Node {
+    const clock = timeline.clock();
+    const election = createElection({ store: watchedStore(space, watch()), nodeId: `n${index}` });
+    const link = goodLink();
+    const rest = { isUp: false, generation: 0, longWorkUntilMs: 0, drainMs: 0, lastTerm: undefined };
+    return { index, link, clock, election, stop: new AbortController(), working: new Set(), ...rest };
+  }
+
+  function watch() {
+    return {
+      count,
+      deposed(before: { readonly term: number } | undefined): void {
+        count("depose");
+        note(`the lease is deposed (term ${before?.term ?? "none"})`);
+        if (before) overlapAllowed.add(before.term);
+        for (const { token } of validTerms()) overlapAllowed.add(token);
+      },
+      released(term: number): void {
+        note(`term ${term} is released`);
+        // L4: never release while the work still runs.
+        if (nodes.some(({ working }) => working.has(term)))
+          violate(`term ${term} was released under its work (L4)`);
+      },
+    };
+  }
+
+  /** A new process: new incarnation, new clock, same link. */
+  function start(node: Node): void {
+    node.generation += 1;
+    node.isUp = true;
+    node.stop = new AbortController();
+    node.clock = timeline.clock({ rate: scenario.rates[node.index] ?? 1 });
+    const store = overNetwork(watchedStore(space, watch()), {
+      link: node.link,
+      network,
+      process: node.clock,
+      random,
+      isStoreAway: () => timeline.nowMs < storeAwayUntilMs,
+      slowMs: leaseDurationMs,
+      nowMs: () => timeline.nowMs,
+    });
+    node.election = createElection({
+      store,
+      nodeId: `n${node.index}`,
+      ...durations,
+      clock: node.clock,
+      random,
+      priority: scenario.priorities[node.index] ?? 0,
+      onMissingRecord: scenario.onMissingRecord,
+    });
+    node.election.subscribe((event) => {
+      if (event.type === "leader") return;
+      count(event.type === "ended" ? `ended: ${event.reason}` : event.type);
+      note(`n${node.index} ${event.type} ${event.term}${event.type === "ended" ? ` (${event.reason})` : ""}`);
+    });
+    void node.election
+      .run((term) => lead(node, term), { signal: node.stop.signal })
+      .catch((error: unknown) => {
+        violate(`n${node.index} stopped running: ${String(error)}`);
+      });
+  }
+
+  async function lead(node: Node, term: Term): Promise<void> {
+    node.lastTerm = term;
+    node.working.add(term.token);
+    // L1: a term that starts is above every one before it.
+    if (!overlapAllowed.has(term.token) && term.token <= highestStarted) {
+      violate(`term ${term.token} of n${node.index} is not above ${highestStarted} (L1)`);
+    }
+    highestStarted = Math.max(highestStarted, term.token);
+    const { clock } = node;
+    await new Promise((resolve) => term.signal.addEventListener("abort", resolve, { once: true }));
+    const drainMs = timeline.nowMs < node.longWorkUntilMs ? node.drainMs : random.next() * 50;
+    await clock.sleep(drainMs);
+    node.working.delete(term.token);
+  }
+
+  function validTerms(): { readonly node: Node; readonly token: number }[] {
+    return nodes.flatMap((node) => {
+      const token = node.isUp ? node.election.term()?.token : undefined;
+      return token === undefined ? [] : [{ node, token }];
+    });
+  }
+
+  timeline.onStep = () => {
+    const counted = validTerms().filter(({ token }) => !overlapAllowed.has(token));
+    if (counted.length > 1) {
+      violate(
+        `valid at once: ${counted.map(({ node, token }) => `n${node.index} with ${token}`).join(", ")} (L3)`,
+      );
+    }
+    const last = snapshots.at(-1);
+    if (!last || timeline.nowMs - last.atMs >= 250) {
+      snapshots.push({ atMs: timeline.nowMs, snapshot: space.snapshot() });
+    }
+  };
+
+  function kill(node: Node): void {
+    node.isUp = false;
+    node.clock.kill();
+    node.working.clear();
+  }
+
+  function comeBack(node: Node, ms: number): void {
+    const { generation } = node;
+    network.after(ms, () => {
+      if (node.generation === generation && !node.isUp) start(node);
+    });
+  }
+
+  /** What takes effect for a while takes effect until. */
+  function until(ms: number): number {
+    return timeline.nowMs + ms;
+  }
+
+  function spoil(what: keyof Link): (node: Node, ms: number) => void {
+    return ({ link }, ms) => {
+      link[what] = until(ms);
+    };
+  }
+
+  const act: Record<Fault["kind"], (node: Node, ms: number) => void> = {
+    "lossy link": spoil("lossyUntilMs"),
+    "doubling link": spoil("doublingUntilMs"),
+    "slow link": spoil("slowUntilMs"),
+    "deaf link": spoil("deafUntilMs"),
+    "mute link": spoil("muteUntilMs"),
+    "no hints": spoil("hintlessUntilMs"),
+    pause: ({ clock }, ms) => clock.pause(ms),
+    "machine sleep": ({ clock }, ms) => clock.sleepMachine(ms),
+    "wall clock step": ({ clock }, ms) => clock.stepWall(ms),
+    "long work"(node, ms) {
+      node.longWorkUntilMs = until(60_000);
+      node.drainMs = ms;
+    },
+    "process crash"(node, ms) {
+      if (!node.isUp) return;
+      kill(node);
+      comeBack(node, ms);
+    },
+    stop(node, ms) {
+      if (!node.isUp) return;
+      node.stop.abort();
+      const { generation } = node;
+      network.after(2 * leaseDurationMs, () => {
+        if (node.generation !== generation || !node.isUp) return;
+        kill(node);
+        comeBack(node, ms);
+      });
+    },
+    "step down"(_, ms) {
+      const [leader] = validTerms();
+      const to = ms % 2 === 0 ? { to: `n${ms % 7}` } : {};
+      leader?.node.election.stepDown({ ...to, cooldownMs: ms }).catch(() => count("step down refused"));
+    },
+    depose: ({ election }) => void election.depose().catch(() => {}),
+    reissue() {
+      const [leader] = validTerms();
+      leader?.node.election.term()?.reissue(leader.token + 20);
+    },
+    "store clock step": (_, ms) => space.stepClock(ms),
+    "store away"(_, ms) {
+      storeAwayUntilMs = until(ms);
+    },
+    "store restart"(_, ms) {
+      storeAwayUntilMs = until(ms);
+      space.restart({ keepData: true });
+    },
+    "store restart without data"(_, ms) {
+      storeAwayUntilMs = until(ms);
+      space.restart({ keepData: false });
+    },
+    "store fail-over"(_, ms) {
+      const before = snapshots.findLast(({ atMs }) => atMs <= timeline.nowMs - ms);
+      if (before) space.failOver(before.snapshot);
+    },
+    flush: () => space.flush(),
+  };
+
+  return {
+    timeline,
+    nodes,
+    start,
+    apply(fault) {
+      const node = nodes[fault.node];
+      if (!node) return;
+      count(fault.kind);
+      note(`fault: ${fault.kind}, n${fault.node}, ${fault.ms} ms`);
+      act[fault.kind](node, fault.ms);
+    },
+    heal() {
+      note("everything heals");
+      for (const node of nodes) {
+        Object.assign(node.link, goodLink());
+        node.longWorkUntilMs = 0;
+      }
+      storeAwayUntilMs = 0;
+    },
+    async checkRecovery() {
+      await timeline.advance(7 * leaseDurationMs);
+      const before = validTerms();
+      if (before.length !== 1) violate(`${before.length} leaders seven leases after everything healed`);
+      await timeline.advance(3 * leaseDurationMs);
+      const after = validTerms();
+      if (after[0]?.token !== before[0]?.token) violate("the leader changed though nothing was wrong");
+    },
+    violation: () => violation,
+    result: () => ({ violation, counts, history }),
+  };
+}
