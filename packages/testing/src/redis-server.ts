@@ -1,12 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createConnection } from "node:net";
-import { tmpdir } from "node:os";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually } from "./eventually.ts";
-import { freePort } from "./free-port.ts";
+import { Redis, type RedisOptions } from "ioredis";
+import {
+  endProcess,
+  type RedisProcess,
+  retryPort,
+  startOnFreePort,
+  startRedisProcess,
+} from "./redis-process.ts";
+import { createTemporaryDirectory } from "./temporary-directory.ts";
 
+/** Options of {@link startRedis}. */
 export interface RedisFixtureOptions {
   /** Further configuration, such as `{ "maxmemory": "8mb" }`. */
   readonly config?: Readonly<Record<string, string>>;
@@ -19,129 +23,115 @@ export interface RedisFixture {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
+  /** A client of ioredis that is disconnected when the server is stopped. */
+  client(options?: RedisOptions): Redis;
+  /** One command on a connection of its own, for what a test arranges. */
+  send(command: string, ...args: readonly (string | number)[]): Promise<unknown>;
   /** SIGSTOP: the sockets stay open and nobody answers. */
   pause(): void;
+  /** SIGCONT: what was sent meanwhile is done now. */
   resume(): void;
   /** SIGKILL. */
   kill(): Promise<void>;
   /** Kills it if it runs and starts it again on the same port. */
-  restart(): Promise<void>;
+  restart(options?: {
+    /** Default: those of a persistent server. `false` removes them, as a new disk would. */
+    readonly keepData?: boolean;
+  }): Promise<void>;
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const maxStarts = 5;
-
 /**
- * Starts a Redis server and waits until it answers. It ends with this process, however that ends: it watches its standard
- * input through a shell, so that nothing is left running.
+ * Starts a Redis server, without persistence unless it is asked for, and waits until it answers. It ends with this process,
+ * however that ends.
  */
 export async function startRedis(options: RedisFixtureOptions = {}): Promise<RedisFixture> {
-  const directory = await mkdtemp(join(tmpdir(), "parallax-redis-"));
-  let server: Running | undefined;
-  for (let attempt = 1; server === undefined; attempt += 1) {
-    try {
-      server = await launch(directory, await freePort(), options);
-    } catch (error) {
-      if (attempt >= maxStarts) throw error;
-    }
-  }
-  return fixtureOf(server, directory, options);
+  const { config = {}, persistent = false } = options;
+  const durability = { save: "", appendonly: persistent ? "yes" : "no", appendfsync: "always" };
+  return createRedisFixture((port, directory) => ({
+    args: redisArguments({ port: String(port), bind: "127.0.0.1", dir: directory, ...durability, ...config }),
+  }));
 }
 
-interface Running {
-  readonly child: ChildProcess;
-  readonly port: number;
-  readonly pid: number;
+/** `--key value` for each setting. */
+export function redisArguments(settings: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
 }
 
-function fixtureOf(started: Running, directory: string, options: RedisFixtureOptions): RedisFixture {
-  let running = started;
-  const { port } = started;
+/** How a fixture's process is started in its folder. */
+export type RedisLaunch = (
+  port: number,
+  directory: string,
+) => { readonly args: readonly string[] } | Promise<{ readonly args: readonly string[] }>;
+
+/** A fixture around one process. `also`: ports that it needs besides its own, counted from that. */
+export async function createRedisFixture(
+  launch: RedisLaunch,
+  also: readonly number[] = [],
+): Promise<RedisFixture> {
+  const directory = await createTemporaryDirectory("redis");
+  const start = async (port: number): Promise<RedisProcess> => {
+    const { args } = await launch(port, directory.path);
+    return startRedisProcess({ port, directory: directory.path, args });
+  };
+  let running = await startOnFreePort(start, also).catch(async (error: unknown) => {
+    await directory.remove();
+    throw error;
+  });
+  const { port } = running;
+  const url = `redis://127.0.0.1:${port}`;
+  const clients = new Set<Redis>();
+
   const fixture: RedisFixture = {
     port,
-    url: `redis://127.0.0.1:${port}`,
+    url,
     get pid() {
-      return running.pid;
+      return running.child.pid;
     },
-    pause: () => void process.kill(running.pid, "SIGSTOP"),
-    resume: () => void process.kill(running.pid, "SIGCONT"),
-    kill: () => end(running),
-    async restart() {
-      await end(running);
-      running = await launch(directory, port, options);
+    client(clientOptions = {}) {
+      const client = new Redis(url, clientOptions);
+      // A test that stops its server on purpose is not interested in each failed attempt to reach it.
+      client.on("error", () => {});
+      clients.add(client);
+      return client;
+    },
+    send: (command, ...args) => sendTo(port, command, args),
+    pause: () => running.child.signal("SIGSTOP"),
+    resume: () => running.child.signal("SIGCONT"),
+    kill: () => endProcess(running.child),
+    async restart({ keepData = true } = {}) {
+      await endProcess(running.child);
+      if (!keepData) {
+        const files = await readdir(directory.path);
+        await Promise.all(files.map((file) => rm(join(directory.path, file), { recursive: true })));
+      }
+      running = await retryPort(() => start(port));
     },
     async stop() {
-      await end(running);
-      await rm(directory, { recursive: true, force: true });
+      for (const client of clients) client.disconnect();
+      await endProcess(running.child);
+      await directory.remove();
     },
     [Symbol.asyncDispose]: () => fixture.stop(),
   };
   return fixture;
 }
 
-async function launch(directory: string, port: number, options: RedisFixtureOptions): Promise<Running> {
-  const { config = {}, persistent = false } = options;
-  const settings: Record<string, string> = {
-    port: String(port),
-    bind: "127.0.0.1",
-    dir: directory,
-    save: "",
-    appendonly: persistent ? "yes" : "no",
-    appendfsync: "always",
-    ...config,
-  };
-  const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-  // The shell ends the server as soon as its own standard input closes, which it does when this process is gone.
-  const script =
-    'redis-server "$@" & echo "pid $!"; server=$!; (cat >/dev/null; kill -9 $server 2>/dev/null) <&3 & wait $server';
-  const child = spawn("sh", ["-c", `exec 3<&0; ${script}`, "redis", ...flags], {
-    stdio: ["pipe", "pipe", "pipe"],
+async function sendTo(port: number, command: string, args: readonly (string | number)[]): Promise<unknown> {
+  const client = new Redis({
+    port,
+    host: "127.0.0.1",
+    lazyConnect: true,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+    commandTimeout: 5000,
   });
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  await eventually(
-    async () => {
-      if (child.exitCode !== null) throw new Error(`redis-server ended: ${hint(output)}`);
-      return ping(port);
-    },
-    { message: `redis-server on port ${port}: ${hint(output)}` },
-  );
-  const pid = Number(/pid (\d+)/.exec(output)?.[1]);
-  return { child, port, pid };
-}
-
-function hint(output: string): string {
-  if (!/not found/.test(output)) return output.slice(-2000);
-  return "redis-server is not installed; on Debian: apt-get install -y redis-server redis-sentinel redis-tools";
-}
-
-async function end({ child, pid }: Running): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
+  // Its command rejects with the same.
+  client.on("error", () => {});
   try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended by itself a moment ago.
+    return await client.call(command, ...args);
+  } finally {
+    client.disconnect();
   }
-  child.stdin?.end();
-  await ended;
-}
-
-/** Whether a Redis server answers PING on the port. */
-function ping(port: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ port, host: "127.0.0.1" });
-    socket.once("error", reject);
-    socket.once("connect", () => socket.write("PING\r\n"));
-    socket.once("data", (data) => {
-      socket.destroy();
-      resolve(data.toString().startsWith("+PONG"));
-    });
-  });
 }

@@ -1,0 +1,214 @@
+import { slotCount, slotOf } from "@parallax/redis";
+import { eventually } from "./eventually.ts";
+import { createRedisFixture, type RedisFixture, redisArguments } from "./redis-server.ts";
+import { beginSlotMove, type SlotMove } from "./slot-move.ts";
+
+/** Options of {@link startCluster}. */
+export interface ClusterFixtureOptions {
+  /** Further configuration of the nodes. */
+  readonly config?: Readonly<Record<string, string>>;
+  /** How many primaries share the slots. Default 3. */
+  readonly primaries?: number;
+  /** How many replicas each has. Default 1. */
+  readonly replicas?: number;
+  /** How long a node may be silent before the others hold it to be down, in milliseconds. Default 1000. */
+  readonly nodeTimeoutMs?: number;
+}
+
+/** A Redis Cluster of the test's own. */
+export interface ClusterFixture {
+  /** What `createConnections` takes. */
+  readonly where: { readonly cluster: { readonly nodes: readonly string[] } };
+  /** All nodes, those that were added included. */
+  readonly nodes: readonly RedisFixture[];
+  /** The primary that owns a slot now. A key is as good as its slot. */
+  primaryOf(slotOrKey: number | string): Promise<RedisFixture>;
+  /**
+   * Makes the replica of a slot's primary the primary, and resolves with it once all living nodes know.
+   * `kill`: the old one is killed, and stays so. Otherwise it hands over and becomes a replica.
+   */
+  failover(slotOrKey: number | string, options?: { readonly kill?: boolean }): Promise<RedisFixture>;
+  /** Adds an empty primary. */
+  addPrimary(): Promise<RedisFixture>;
+  /** Begins to move a slot, in steps, so that a test can look in between. */
+  beginMove(slotOrKey: number | string, to: RedisFixture): Promise<SlotMove>;
+  /** Moves a slot with all its keys. */
+  moveSlot(slotOrKey: number | string, to: RedisFixture): Promise<void>;
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const timeoutMs = 30_000;
+/** How far from its port a node's bus is. */
+const busOffset = 10_000;
+
+interface Range {
+  readonly first: number;
+  readonly last: number;
+  readonly ports: readonly number[];
+}
+
+/** Starts the nodes, joins them, and waits until every node holds the Cluster to be complete. */
+export async function startCluster(options: ClusterFixtureOptions = {}): Promise<ClusterFixture> {
+  const { config = {}, primaries = 3, replicas = 1, nodeTimeoutMs = 1000 } = options;
+  const start = (): Promise<RedisFixture> => startNode(config, nodeTimeoutMs);
+  const nodes = await Promise.all(Array.from({ length: primaries * (1 + replicas) }, start));
+  const dead = new Set<RedisFixture>();
+  const living = (): RedisFixture[] => nodes.filter((node) => !dead.has(node));
+  const slotNumber = (slotOrKey: number | string): number =>
+    typeof slotOrKey === "number" ? slotOrKey : slotOf(slotOrKey);
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop()));
+  };
+
+  async function primaryOf(slotOrKey: number | string, asked?: RedisFixture): Promise<RedisFixture> {
+    const slot = slotNumber(slotOrKey);
+    const [first] = living();
+    const ranges = await slotRanges(asked ?? first);
+    const port = ranges.find((range) => range.first <= slot && slot <= range.last)?.ports[0];
+    const owner = nodes.find((node) => node.port === port);
+    if (owner) return owner;
+    throw new Error(`nobody owns slot ${slot}`);
+  }
+
+  /** Waits until all living nodes name somebody else than `old` as the owner. */
+  async function newPrimary(slotOrKey: number | string, old: RedisFixture): Promise<RedisFixture> {
+    return eventually(
+      async () => {
+        const named = await Promise.all(living().map((node) => primaryOf(slotOrKey, node)));
+        const [owner] = named;
+        return owner !== old && named.every((other) => other === owner) && owner;
+      },
+      { timeoutMs, message: "another node to own the slot" },
+    );
+  }
+
+  const fixture: ClusterFixture = {
+    where: { cluster: { nodes: nodes.slice(0, primaries).map(({ port }) => `127.0.0.1:${port}`) } },
+    nodes,
+    primaryOf: (slotOrKey) => primaryOf(slotOrKey),
+    async failover(slotOrKey, { kill = false } = {}) {
+      const old = await primaryOf(slotOrKey);
+      if (kill) {
+        dead.add(old);
+        await old.kill();
+      } else {
+        const replica = await replicaOf(old, living());
+        await replica.send("CLUSTER", "FAILOVER");
+      }
+      return newPrimary(slotOrKey, old);
+    },
+    async addPrimary() {
+      const node = await start();
+      const [first] = living();
+      nodes.push(node);
+      await node.send("CLUSTER", "SET-CONFIG-EPOCH", nodes.length);
+      if (first) await node.send("CLUSTER", "MEET", "127.0.0.1", first.port);
+      await allAgree(living());
+      return node;
+    },
+    async beginMove(slotOrKey, to) {
+      const slot = slotNumber(slotOrKey);
+      return beginSlotMove({ slot, from: await primaryOf(slot), to, nodes: living() });
+    },
+    async moveSlot(slotOrKey, to) {
+      const move = await fixture.beginMove(slotOrKey, to);
+      await move.moveKeys();
+      await move.finish();
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+  try {
+    await join(nodes, primaries);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return fixture;
+}
+
+function startNode(config: Readonly<Record<string, string>>, nodeTimeoutMs: number): Promise<RedisFixture> {
+  const launch = (port: number, directory: string): { args: readonly string[] } => ({
+    args: redisArguments({
+      port: String(port),
+      bind: "127.0.0.1",
+      dir: directory,
+      save: "",
+      appendonly: "no",
+      "cluster-enabled": "yes",
+      "cluster-config-file": "nodes.conf",
+      "cluster-node-timeout": String(nodeTimeoutMs),
+      "repl-diskless-sync": "yes",
+      "repl-diskless-sync-delay": "0",
+      "repl-ping-replica-period": "1",
+      ...config,
+    }),
+  });
+  return createRedisFixture(launch, [busOffset]);
+}
+
+/** Gives the slots to the primaries in equal ranges, makes all meet, and the rest their replicas. */
+async function join(nodes: readonly RedisFixture[], primaryCount: number): Promise<void> {
+  const primaries = nodes.slice(0, primaryCount);
+  const [first, ...others] = nodes;
+  await Promise.all(nodes.map((node, index) => node.send("CLUSTER", "SET-CONFIG-EPOCH", index + 1)));
+  for (const [index, primary] of primaries.entries()) {
+    const from = Math.ceil((index * slotCount) / primaryCount);
+    const to = Math.ceil(((index + 1) * slotCount) / primaryCount);
+    const slots = Array.from({ length: to - from }, (_, offset) => from + offset);
+    await primary.send("CLUSTER", "ADDSLOTS", ...slots);
+  }
+  for (const other of others) await first?.send("CLUSTER", "MEET", "127.0.0.1", other.port);
+  await allAgree(nodes);
+  for (const [index, replica] of nodes.slice(primaryCount).entries()) {
+    const primary = primaries[index % primaryCount];
+    if (primary)
+      await replica.send("CLUSTER", "REPLICATE", await primary.send("CLUSTER", "MYID").then(String));
+  }
+  await eventually(() => replicasInStep(nodes, nodes.length - primaryCount), {
+    timeoutMs,
+    message: "the replicas to be in step",
+  });
+}
+
+/** Waits until each node knows all others, and holds all slots to be served. */
+async function allAgree(nodes: readonly RedisFixture[]): Promise<void> {
+  await eventually(
+    async () => {
+      const infos = await Promise.all(nodes.map(async (node) => String(await node.send("CLUSTER", "INFO"))));
+      return infos.every(
+        (info) =>
+          info.includes("cluster_state:ok") &&
+          Number(/cluster_known_nodes:(\d+)/.exec(info)?.[1]) >= nodes.length,
+      );
+    },
+    { timeoutMs, message: "the nodes of the Cluster to agree" },
+  );
+}
+
+async function replicasInStep(nodes: readonly RedisFixture[], replicas: number): Promise<boolean> {
+  const infos = await Promise.all(nodes.map(async (node) => String(await node.send("INFO", "replication"))));
+  const inStep = infos.filter((info) => info.includes("master_link_status:up")).length;
+  if (inStep !== replicas) return false;
+  const listed = await Promise.all(nodes.map(slotRanges));
+  return listed.every((ranges) => ranges.flatMap(({ ports }) => ports.slice(1)).length === replicas);
+}
+
+async function replicaOf(primary: RedisFixture, nodes: readonly RedisFixture[]): Promise<RedisFixture> {
+  const ranges = await slotRanges(primary);
+  const ports = ranges.find((range) => range.ports[0] === primary.port)?.ports ?? [];
+  const replica = nodes.find((node) => node !== primary && ports.includes(node.port));
+  if (replica) return replica;
+  throw new Error(`the primary on port ${primary.port} has no replica`);
+}
+
+async function slotRanges(node: RedisFixture | undefined): Promise<readonly Range[]> {
+  const reply: unknown = await node?.send("CLUSTER", "SLOTS");
+  if (!Array.isArray(reply)) return [];
+  return reply.map((entry: unknown) => {
+    const [first, last, ...servers]: unknown[] = Array.isArray(entry) ? entry : [];
+    const ports = servers.map((server) => (Array.isArray(server) ? Number(server[1]) : 0));
+    return { first: Number(first), last: Number(last), ports };
+  });
+}
