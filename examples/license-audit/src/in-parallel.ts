@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { throwIfAborted } from "@parallax/core";
 
 /** What {@link inParallel} needs to know besides the items. */
@@ -18,6 +19,8 @@ export async function inParallel<Item, Result>(
 ): Promise<Result[]> {
   const failed = new AbortController();
   const either = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  // Every lane listens to it: `limit` bounds the listeners, not the ten that Node takes for a leak.
+  setMaxListeners(0, either);
   const results = new Map<number, Result>();
   const queue = items.entries();
   // The lanes share one iterator: whoever is free takes the next item.

@@ -1,4 +1,4 @@
 export { type AuditClient, type AuditOptions, type AuditProgress, runAudit } from "./audit.ts";
 export type { AuditReport } from "./report.ts";
 export { renderReport } from "./report-text.ts";
-export { workload, workload as default } from "./workload.ts";
+export { workload } from "./workload.ts";

@@ -49,6 +49,20 @@ describe("inParallel", () => {
     expect(started).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it("bears more listeners on its signal than Node takes for a leak", async () => {
+    const warnings: Error[] = [];
+    const record = (warning: Error): unknown => warnings.push(warning);
+    process.on("warning", record);
+    await inParallel(numbers, { limit: 20 }, async (_, signal) => {
+      signal.addEventListener("abort", () => {});
+      await Promise.resolve();
+    });
+    // Warnings are emitted on the next tick.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", record);
+    expect(warnings).toEqual([]);
+  });
+
   it("of nothing gives nothing", async () => {
     expect(await inParallel([], { limit: 3 }, async () => 1)).toEqual([]);
   });

@@ -15,8 +15,8 @@ export async function runAgent(name: string, classify: Classify): Promise<void> 
     classify,
     name,
     controlPlaneUrl: addresses(urls),
-    // Classifying takes a millisecond or two: what a larger number hides is the way there and back.
-    maxConcurrentTasks: 16,
+    // Classifying takes a millisecond or two. More places than the audit keeps under way: no execution waits for one.
+    maxConcurrentTasks: 64,
     // A demonstration restarts nodes at will: the agent outlasts them.
     reconnect: { maxRetries: Number.POSITIVE_INFINITY, backoff: { initial: 200, max: 2_000 } },
     ...(token === undefined ? {} : { token }),
