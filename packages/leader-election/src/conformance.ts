@@ -87,7 +87,8 @@ async function granted(store: LeaseStore, change: Partial<AcquireRequest> = {}):
 }
 
 function renew(store: LeaseStore, term: number, change: Partial<RenewRequest> = {}): Promise<RenewOutcome> {
-  const defaults = { leaseDurationMs: 10_000, termsGranted: 0, priority: 0, reassert: true };
+  const seen = { renewal: 0, lineage: "" };
+  const defaults = { leaseDurationMs: 10_000, termsGranted: 0, priority: 0, seen, reassert: true };
   return store.renew({ ...anna, term, ...defaults, ...change }, bounds);
 }
 
@@ -323,6 +324,24 @@ function describeLosses({ it }: TestApi, run: Run): void {
     }),
   );
   it(
+    "L2: believes a record that was written anew only once its holder has heard of it",
+    run(async (backend, store) => {
+      const term = await granted(store);
+      const { lineage } = await store.read();
+      await backend.flush();
+      const anew = await renew(store, term, { seen: { renewal: 1, lineage } });
+      equal(anew.reading.record?.lineage, "");
+      const late = await renew(store, term, { seen: { renewal: 1, lineage } });
+      equal(late.reading.record?.lineage, "");
+      const heard = { renewal: late.reading.record?.renewal ?? 0, lineage };
+      equal((await renew(store, term, { seen: heard })).reading.record?.lineage, lineage);
+      await backend.flush();
+      await renew(store, term, { seen: heard });
+      await release(store, term);
+      equal((await acquire(store, { ...ben, basis: "tombstone" })).outcome, "refused");
+    }),
+  );
+  it(
     "L2: gives a record that is written anew a number that no candidate has seen",
     run(async (backend, store) => {
       const term = await granted(store);
@@ -504,13 +523,18 @@ function describeRestarts({ it }: TestApi, run: Run): void {
     }),
   );
   it(
-    "lets a valid holder take its record over into the new lineage",
+    "lets a holder that has heard of it take its record over into the new lineage",
     run(async (backend, store) => {
       const term = await granted(store);
+      const before = await store.read();
       await backend.restart?.({ keepData: true });
-      const outcome = await renew(store, term);
-      equal(outcome.outcome, "renewed");
-      equal(outcome.reading.record?.lineage, outcome.reading.lineage);
+      const unheard = { renewal: 1, lineage: before.lineage };
+      const first = await renew(store, term, { seen: unheard });
+      equal(first.outcome, "renewed");
+      equal(first.reading.record?.lineage, before.lineage);
+      const { lineage, record } = first.reading;
+      const second = await renew(store, term, { seen: { renewal: record?.renewal ?? 0, lineage } });
+      equal(second.reading.record?.lineage, lineage);
     }),
   );
 }

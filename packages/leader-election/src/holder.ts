@@ -22,7 +22,8 @@ export interface HolderState {
   readonly attemptedAt: TimeMark;
   /** The mark before the last request that was acknowledged (T1, L3). Undefined until one counts. */
   readonly confirmedAt: TimeMark | undefined;
-  readonly lineage: string;
+  /** What the last answer showed. */
+  readonly seen: { readonly renewal: number; readonly lineage: string };
   readonly ending: Ending | undefined;
   /** Set once and for ever when validity is lost: a late acknowledgement does not bring a term back. */
   readonly isInvalid: boolean;
@@ -63,7 +64,7 @@ export function newHolder(
     grantedAt: sentAt,
     attemptedAt: sentAt,
     confirmedAt: grant.replicas >= rules.replicas ? sentAt : undefined,
-    lineage: grant.reading.lineage,
+    seen: { renewal: grant.reading.record?.renewal ?? 0, lineage: grant.reading.lineage },
     ending: undefined,
     isInvalid: false,
     mayBeOurs: true,
@@ -107,7 +108,7 @@ export function renewalAnswered(
     return endHolder(lost, { reason, at: now, to: undefined });
   }
   const { lineage, record } = outcome.reading;
-  const next = { ...state, lineage };
+  const next = { ...state, seen: { renewal: record?.renewal ?? 0, lineage } };
   // L3: what the replicas have not acknowledged, a fail-over can take back.
   if (outcome.replicas < rules.replicas) return next;
   // L3: a term that was invalid for a moment stays so, also when the answer that would have saved it comes now.

@@ -77,7 +77,7 @@ export function markLoss(reading: LeaseReading, termsGranted: number): LeaseReco
 
 /** The renewed record, or undefined if the lease is lost. */
 export function renewLease(reading: LeaseReading, request: RenewRequest): LeaseRecord | undefined {
-  const { record, storeTimeMs, lineage } = reading;
+  const { record, storeTimeMs } = reading;
   const { nodeId, incarnation, term, leaseDurationMs, priority } = request;
   const isOurs = record?.term === term && record.incarnation === incarnation && record.state === "held";
   const isBelowOurs = record === undefined || record.term < term;
@@ -91,13 +91,23 @@ export function renewLease(reading: LeaseReading, request: RenewRequest): LeaseR
     state: "held",
     expiresAtMs: storeTimeMs + leaseDurationMs,
     leaseDurationMs,
-    lineage,
+    lineage: isOurs ? renewedLineage(reading.lineage, record, request) : "",
     priority,
     reservedFor: undefined,
     reservedUntilMs: 0,
     termsGranted: Math.max(record?.termsGranted ?? 0, request.termsGranted),
     challenger: undefined,
   };
+}
+
+/**
+ * L2: a copy of a renewal that arrives late, after a loss or a fail-over, may write its record anew, but must not make it
+ * believable: whoever releases that record would let another in beside the true holder. So a record gets the present
+ * lineage only from a holder that has heard of it.
+ */
+function renewedLineage(present: string, record: LeaseRecord, { seen }: RenewRequest): string {
+  const hasHeard = seen.lineage === present && seen.renewal === record.renewal;
+  return hasHeard ? present : record.lineage;
 }
 
 /**

@@ -172,7 +172,7 @@ return answer('marked', next)
 `,
 });
 
-/** Outcomes `renewed`, `lost`. Own arguments: node id, incarnation, term, lease duration, terms granted, priority, reassert (1 or 0). */
+/** Outcomes `renewed`, `lost`. Own arguments: node id, incarnation, term, lease duration, terms granted, priority, reassert (1 or 0), renewal and lineage of the last answer heard. */
 export const renewScript: Script = defineScript({
   name: "lease.renew",
   readOnly: false,
@@ -181,10 +181,15 @@ local incarnation, term, duration = ${arg(2)}, ${number(3)}, ${number(4)}
 local is_ours = record and record.term == term and record.incarnation == incarnation and record.state == 'held'
 local is_below = not record or record.term < term
 if not is_ours and not (is_below and ${arg(7)} == '1') then return answer('lost', record) end
+local next_lineage = ''
+if is_ours then
+  local has_heard = ${arg(9)} == lineage and ${number(8)} == record.renewal
+  next_lineage = has_heard and lineage or record.lineage
+end
 local next = {
   nodeId = ${arg(1)}, incarnation = incarnation, term = term,
   renewal = is_ours and record.renewal + 1 or now, state = 'held',
-  expiresAtMs = now + duration, leaseDurationMs = duration, lineage = lineage, priority = ${number(6)},
+  expiresAtMs = now + duration, leaseDurationMs = duration, lineage = next_lineage, priority = ${number(6)},
   reservedFor = '', reservedUntilMs = 0, termsGranted = math.max(record and record.termsGranted or 0, ${number(5)}),
   challenger = '', challengerPriority = '',
 }

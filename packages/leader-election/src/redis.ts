@@ -86,8 +86,9 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
       return { outcome: "granted", term: record.term, reading, replicas };
     },
     async renew(request, bounds) {
-      const { nodeId, incarnation, term, leaseDurationMs, termsGranted, priority, reassert } = request;
-      const args = [nodeId, incarnation, term, leaseDurationMs, termsGranted, priority, reassert ? 1 : 0];
+      const { nodeId, incarnation, term, leaseDurationMs, termsGranted, priority, reassert, seen } = request;
+      const mine = [nodeId, incarnation, term, leaseDurationMs, termsGranted, priority];
+      const args = [...mine, reassert ? 1 : 0, seen.renewal, seen.lineage];
       const { outcome, reading, replicas } = await call(renewScript, args, bounds);
       return outcome === "renewed" ? { outcome, reading, replicas } : { outcome: "lost", reading };
     },

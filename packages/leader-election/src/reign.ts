@@ -148,17 +148,18 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
       termsGranted,
       priority,
       reassert,
+      seen: state.seen,
     };
     try {
       const sent = store.renew(request, { deadlineMs: timeoutMs, replicas });
       const outcome = await withDeadline(sent, { clock, timeoutMs, what: "renewing the lease" });
-      const lineage = state.lineage;
+      const { lineage } = state.seen;
       state = renewalAnswered(state, outcome, sentAt, clock.mark(), settings, clock);
       context.onReading(outcome.reading);
       if (outcome.outcome === "renewed" && outcome.replicas < replicas)
         throw tooFewReplicas(outcome.replicas, replicas);
       if (outcome.outcome === "renewed") context.onRenewed(clock.elapsedAtLeast(sentAt));
-      if (state.lineage !== lineage) emit({ type: "store-changed", term: grant.term });
+      if (state.seen.lineage !== lineage) emit({ type: "store-changed", term: grant.term });
     } catch (error) {
       // L3: unknown is not renewed.
       context.onRenewFailed(error);

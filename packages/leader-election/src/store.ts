@@ -20,7 +20,10 @@ export interface LeaseRecord extends Holder {
   readonly expiresAtMs: number;
   /** How long the holder's renewals last. A candidate waits at least as long, also while a new duration is rolled out. */
   readonly leaseDurationMs: number;
-  /** The lineage of the store (`master_replid`) under which the record was written. */
+  /**
+   * The lineage of the store (`master_replid`) under which the record stands without a break since its grant, as far as it
+   * is known. A record that was written anew has none until its holder has shown that it still renews it.
+   */
   readonly lineage: string;
   /** The holder's priority, so that only who is above it challenges. */
   readonly priority: number;
@@ -81,6 +84,8 @@ export interface RenewRequest extends Holder {
   readonly leaseDurationMs: number;
   readonly termsGranted: number;
   readonly priority: number;
+  /** The last answer that the holder heard. It shows the store that this is no late copy from before a loss or a fail-over. */
+  readonly seen: { readonly renewal: number; readonly lineage: string };
   /** Whether the holder is still valid, and so may write a record anew that the store lost or rewound. */
   readonly reassert: boolean;
 }

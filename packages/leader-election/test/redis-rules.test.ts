@@ -46,6 +46,7 @@ const operation = fc.oneof(
     holder,
     term: offset,
     reassert: fc.boolean(),
+    heard: fc.record({ renewal: offset, sameLineage: fc.boolean() }),
     ...rest,
   }),
   fc.record({
@@ -86,8 +87,10 @@ async function compare(store: LeaseStore, lose: () => Promise<unknown>, step: Op
       return expectSame(reading, ruled, `${step.basis} ${outcome}`);
     }
     case "renew": {
-      const { holder: who, term, call: _, ...request } = step;
-      const full = { ...who, ...request, term: (record?.term ?? 1000) + term };
+      const { holder: who, term, heard, call: _, ...request } = step;
+      const lineage = heard.sameLineage ? before.lineage : "another";
+      const seen = { renewal: (record?.renewal ?? 1) + heard.renewal, lineage };
+      const full = { ...who, ...request, seen, term: (record?.term ?? 1000) + term };
       const { outcome, reading } = await store.renew(full, bounds);
       const ruled = renewLease(at(reading), full);
       expect(outcome).toBe(ruled ? "renewed" : "lost");
