@@ -57,7 +57,7 @@ function parseFrame<Frame>(
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return { ok: true, frame: parsed.data };
-  return refused("invalid_frame", `reading a ${type} frame: ${firstIssue(parsed.error)}`, type);
+  return refused("invalid_frame", `reading a frame of type ${type}: ${firstIssue(parsed.error)}`, type);
 }
 
 function parseObject(text: string): object | undefined {

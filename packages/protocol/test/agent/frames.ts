@@ -60,5 +60,5 @@ export const nodeFrames: {
   ack: { type: "ack", ...task, outcome: "counted" },
   cancel: { type: "cancel", taskId, reason: "the execution was cancelled" },
   drain: { type: "drain", reconnectAfterMs: 1_500 },
-  error: { type: "error", code: "invalid_frame", message: "reading a result frame: correct attempt" },
+  error: { type: "error", code: "invalid_frame", message: "reading a frame of type result: correct attempt" },
 };
