@@ -20,7 +20,8 @@ export function runInForeground(program, args) {
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
     process.on(signal, () => {
       const nowMs = performance.now();
-      if (nowMs - lastSignalAtMs > sameSignalMs) child.kill(signal);
+      // The end of our terminal means nothing to a program in a session of its own.
+      if (nowMs - lastSignalAtMs > sameSignalMs) child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
       lastSignalAtMs = nowMs;
     });
   }

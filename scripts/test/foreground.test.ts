@@ -48,8 +48,15 @@ describe("a program in the foreground", () => {
     expect(output()).toContain("interrupts: 1");
   });
 
+  it("is asked to end when our terminal goes away", async () => {
+    const { child, output, exit } = inForeground("setInterval(() => {}, 1_000_000); console.log('ready');");
+    await expect.poll(output).toContain("ready");
+    child.kill("SIGHUP");
+    expect(await exit).toBe(128 + 15);
+  });
+
   it("tells by the exit code which signal ended it", async () => {
     const { exit } = inForeground("process.kill(process.pid, 'SIGTERM');");
-    expect(await exit).toBe(143);
+    expect(await exit).toBe(128 + 15);
   });
 });
