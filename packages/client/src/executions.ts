@@ -10,7 +10,7 @@ import {
   type SubmitOptions,
 } from "@parallax/protocol";
 import { type EventOptions, streamEvents } from "./event-stream.ts";
-import { type CallOptions, type Requester, signalOf, value } from "./request.ts";
+import { type CallOptions, isBusy, type Requester, signalOf, value } from "./request.ts";
 
 const path = "/api/executions";
 
@@ -50,8 +50,8 @@ export interface Executions {
   /** All pages. */
   all(query?: ListExecutionsQuery & CallOptions): AsyncGenerator<Execution, void, undefined>;
   cancel(id: string, options?: CallOptions): Promise<Execution>;
-  /** Runs it again, as a new execution whose `retryOf` names this one. */
-  retry(id: string, options?: CallOptions): Promise<Execution>;
+  /** Runs it again, as a new execution whose `retryOf` names this one. Safe to repeat, as `submit` is. */
+  retry(id: string, options?: CallOptions & Pick<Submission, "idempotencyKey">): Promise<Execution>;
   /** What happens to it: a snapshot, then events; ends once it is final. */
   events(id: string, options?: EventOptions): AsyncGenerator<StreamEvent, void, undefined>;
 }
@@ -104,23 +104,6 @@ export function createExecutions(requester: Requester): Executions {
     return value(requester.call({ ...base, ...signalOf({ signal }), schema: executionPageSchema }));
   }
 
-  function act(
-    id: string,
-    action: "/cancel" | "/retry",
-    what: string,
-    options: CallOptions,
-  ): Promise<Execution> {
-    const repeatable = action === "/cancel";
-    const base = {
-      what,
-      method: "POST",
-      path: one(id, action),
-      repeatable,
-      schema: executionSchema,
-    } as const;
-    return value(requester.call({ ...base, ...signalOf(options) }));
-  }
-
   return {
     submit: (submission) => submit(submission),
     run,
@@ -142,8 +125,17 @@ export function createExecutions(requester: Requester): Executions {
         cursor = page.cursor;
       } while (cursor !== undefined);
     },
-    cancel: (id, options = {}) => act(id, "/cancel", `cancelling the execution ${id}`, options),
-    retry: (id, options = {}) => act(id, "/retry", `running the execution ${id} again`, options),
+    cancel(id, options = {}) {
+      const what = `cancelling the execution ${id}`;
+      const base = { what, method: "POST", path: one(id, "/cancel"), repeatable: true } as const;
+      return value(requester.call({ ...base, ...signalOf(options), schema: executionSchema }));
+    },
+    retry(id, { idempotencyKey = randomId("idem_", random), ...options } = {}) {
+      const what = `running the execution ${id} again`;
+      const headers = { "idempotency-key": idempotencyKey };
+      const base = { what, method: "POST", path: one(id, "/retry"), headers, repeatable: true } as const;
+      return value(requester.call({ ...base, ...signalOf(options), schema: executionSchema }));
+    },
     events(id, options = {}) {
       const isLast = (event: StreamEvent): boolean =>
         event.kind === "snapshot" && isFinal(event.execution.status);
@@ -153,8 +145,13 @@ export function createExecutions(requester: Requester): Executions {
   };
 }
 
+/** Nobody answered, or whoever did is draining, full, or without its store. */
 function isAway(error: unknown): boolean {
-  return isParallaxError(error, "unreachable") || isParallaxError(error, "timeout");
+  if (!isParallaxError(error)) return false;
+  const status = error.details?.status;
+  return (
+    error.code === "unreachable" || error.code === "timeout" || (typeof status === "number" && isBusy(status))
+  );
 }
 
 function waitedTooLong(execution: Execution, limitMs: number): ParallaxError<"timeout"> {

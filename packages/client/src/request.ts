@@ -89,7 +89,7 @@ export function createRequester(settings: ClientSettings): Requester {
       for (let asked = 0; asked < urls.length; asked += 1) {
         const index = preferred % urls.length;
         last = await attempt(path, init, urls[index] ?? urls[0], limitMs);
-        if (last.type === "answered" && !isBusy(last.response)) return last.response;
+        if (last.type === "answered" && !isBusy(last.response.status)) return last.response;
         if (signal.aborted) throw signal.reason;
         if (!repeatable && !(last.type === "failed" && wasNotSent(last.error))) break;
         preferred = index + 1;
@@ -127,7 +127,7 @@ export function createRequester(settings: ClientSettings): Requester {
 }
 
 /** The node drains, is full, or a proxy found none behind it: another one, or the same a little later, may answer. */
-function isBusy({ status }: Response): boolean {
+export function isBusy(status: number): boolean {
   return status === 429 || status === 502 || status === 503 || status === 504;
 }
 

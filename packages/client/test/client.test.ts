@@ -173,7 +173,8 @@ describe("a run", () => {
     await using server = await startServer((_, response, request) => {
       times += 1;
       if (times === 1) reply(response, 202, execution);
-      else if (times < 5) request.socket.destroy();
+      else if (times < 4) request.socket.destroy();
+      else if (times === 4) reply(response, 503, errorBody("not_ready"));
       else reply(response, 200, completed);
     });
     const client = createClient({ url: server.url, retries: 0 });
@@ -231,13 +232,14 @@ describe("the other calls", () => {
     });
     const client = createClient({ url: server.url });
     await client.executions.cancel("exec_a");
-    await client.executions.retry("exec_a");
+    await client.executions.retry("exec_a", { idempotencyKey: "again" });
     expect(await client.patterns.list()).toEqual([full]);
     expect(await client.patterns.get("p")).toEqual(full);
     await client.patterns.put(pattern);
     await client.agents.list({ capability: "a" });
     await client.drain({ node: "node-2" });
     expect(await client.health({ probe: "ready" })).toEqual({ status: "fail" });
+    expect(server.seen[1]?.headers["idempotency-key"]).toBe("again");
     expect(server.seen.map(({ method, path, body }) => [method, path, body])).toEqual([
       ["POST", "/api/executions/exec_a/cancel", undefined],
       ["POST", "/api/executions/exec_a/retry", undefined],

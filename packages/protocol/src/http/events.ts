@@ -36,8 +36,8 @@ export const eventGapSchema: ObjectSchema<EventGap> = z
 
 /**
  * A server-sent event of `GET /api/events` and `GET /api/executions/:id/events`, by the name in its `event:` line. `id:`
- * carries the cursor for `Last-Event-ID`. `snapshot` is the execution at the beginning, after a gap, and once it is final;
- * a final snapshot is the last of an execution's stream.
+ * carries the cursor for `Last-Event-ID`. `snapshot` is the execution as it is, in its own stream;
+ * the final one ends that stream.
  */
 export type StreamEvent =
   | { readonly kind: "event"; readonly event: ClusterEvent; readonly cursor: string | undefined }
