@@ -61,21 +61,18 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
     },
     onError: onError("membership"),
   });
-  logTransitions(election, membership, logger);
+  reportRoleAtOnce(election, membership, logger);
   return { election, membership };
 }
 
-/** One line for each transition, and a beat at once when the role changes, so that all see it. */
-function logTransitions(election: Election, membership: Membership, logger: Logger): void {
-  election.subscribe((event) => {
-    if (event.type === "leader") return;
-    const { type, ...facts } = event;
-    logger.info(`leadership ${type}`, facts);
+/** A beat at once when the role changes, so that all see it. */
+function reportRoleAtOnce(election: Election, membership: Membership, logger: Logger): void {
+  election.subscribe(({ type }) => {
+    if (type === "leader") return;
     membership.beat().catch((error: unknown) => {
       // Before the first join there is nothing to report to; afterwards the next beat says it.
       if (!isParallaxError(error)) throw error;
       logger.debug("could not report the role at once", { error });
     });
   });
-  membership.subscribe(({ type, ...facts }) => logger.info(`membership ${type}`, facts));
 }

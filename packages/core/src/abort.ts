@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { isParallaxError, ParallaxError } from "./errors.ts";
 import type { Unsubscribe } from "./listeners.ts";
 
@@ -20,6 +21,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
     callback();
     return () => {};
   }
+  // Many waits on one signal at a time are normal here, and every one of them takes its listener away.
+  setMaxListeners(0, signal);
   signal.addEventListener("abort", callback, { once: true });
   return () => signal.removeEventListener("abort", callback);
 }

@@ -13,5 +13,7 @@ export function stopSignal(logger: Logger): AbortSignal {
   };
   for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => stop(name));
   process.once("disconnect", () => stop("the parent process is gone"));
+  // To listen for that must not keep a node alive that has stopped.
+  process.channel?.unref();
   return controller.signal;
 }

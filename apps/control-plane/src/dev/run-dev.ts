@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -33,8 +32,6 @@ const agentsTimeoutMs = 30_000;
 /** Runs a local cluster until it is interrupted, or with `exit` until its workload has ended. Whether all went well. */
 export async function runDev(options: DevOptions): Promise<boolean> {
   const { io } = options;
-  // Every request of the workload listens to it; many at a time are no leak.
-  setMaxListeners(0, io.signal);
   const screen = createScreen(io);
   const workload = options.workload === undefined ? undefined : await loadWorkload(options.workload);
   const directory = await mkdtemp(join(tmpdir(), "parallax-dev-"));

@@ -84,7 +84,11 @@ export function createPatterns(options: PatternsOptions): Patterns {
 }
 
 /** The definition alone, as an execution journals it (X9). */
-export function definitionOf({ hash: _hash, updatedAt: _updatedAt, ...definition }: Pattern): PatternDefinition {
+export function definitionOf({
+  hash: _hash,
+  updatedAt: _updatedAt,
+  ...definition
+}: Pattern): PatternDefinition {
   return definition;
 }
 
