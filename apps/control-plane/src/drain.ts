@@ -53,20 +53,18 @@ export function createDrain(options: DrainOptions): Drain {
     controller.abort();
     const deadline = new AbortController();
     const cancel = clock.after(drainTimeoutMs, () => deadline.abort());
-    const peers = work.peers();
+    const peers = work.peers.takers();
     await step("announce", () => membership.drain());
     await Promise.all([
       step("step down", stopLeading),
       step("send agents away", () =>
         work.hub.drain(peers.length > 0 ? drainTimeoutMs / 3 : 0, deadline.signal),
       ),
-      step("hand over", async () => {
-        await work.ownership.handOver(peers, work.ownerOf);
-      }),
+      step("hand over", () => work.ownership.handOver(peers)),
       step("serve stragglers", () => untilQuiet(peers.length > 0, deadline.signal)),
     ]);
     // What came in meanwhile.
-    await step("hand over", () => work.ownership.handOver(work.peers(), work.ownerOf));
+    await step("hand over", () => work.ownership.handOver(work.peers.takers()));
     cancel();
     work.hub.terminate();
     logger.info("drained", { ms: Math.round(clock.now() - startedMs), left: work.ownership.open });

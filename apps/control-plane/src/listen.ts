@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
-import { ParallaxError } from "@parallax/core";
+import { type Clock, ParallaxError } from "@parallax/core";
 
 /** A server that listens. */
 export interface Listening {
@@ -15,8 +15,9 @@ export async function listen(options: {
   readonly fetch: (request: Request) => Response | Promise<Response>;
   readonly host: string;
   readonly port: number;
+  readonly clock: Clock;
 }): Promise<Listening> {
-  const { fetch, host, port } = options;
+  const { fetch, host, port, clock } = options;
   const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server;
   await new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
@@ -32,9 +33,9 @@ export async function listen(options: {
     port: typeof address === "object" && address !== null ? address.port : port,
     close(graceMs) {
       return new Promise((resolve) => {
-        const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+        const cancel = clock.after(graceMs, () => server.closeAllConnections());
         server.close(() => {
-          clearTimeout(cut);
+          cancel();
           resolve();
         });
         server.closeIdleConnections();

@@ -1,14 +1,15 @@
 import type { LogFields, Logger } from "@parallax/core";
 import { errorMessage, isParallaxError } from "@parallax/core";
 import { type Logger as Pino, pino } from "pino";
+import pretty from "pino-pretty";
 import type { Config } from "./config/schema.ts";
 
 /** The node's log: one JSON object a line, or coloured lines for people. */
 export function createLogger(options: Config["log"], fields: LogFields): Logger {
   const { level, format } = options;
   const settings = { level, base: fields, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "message" };
-  const transport = { target: "pino-pretty", options: { messageKey: "message", ignore: "pid,hostname" } };
-  return adapt(format === "pretty" ? pino({ ...settings, transport }) : pino(settings));
+  if (format === "json") return adapt(pino(settings));
+  return adapt(pino(settings, pretty({ messageKey: "message", ignore: "pid,hostname" })));
 }
 
 function adapt(target: Pino): Logger {

@@ -2,8 +2,9 @@ import type { Clock, Logger } from "@parallax/core";
 import type { Term } from "@parallax/leader-election";
 import type { Member, Membership } from "@parallax/membership";
 import type { Collection, Stored } from "@parallax/state-store";
-import { type ExecutionRecord, incarnationOf, ownerName } from "../executions/record.ts";
+import { type ExecutionRecord, incarnationOf } from "../executions/record.ts";
 import type { NodeMessage } from "../node-messages.ts";
+import { ownerOf, takesWork } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Duty } from "./duties.ts";
 import type { OwnerCheck } from "./owner-check.ts";
@@ -77,11 +78,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
     }
     // X8: the time without a living owner does not count.
     const ownerlessMs = lastSeenMs === undefined ? 0 : Math.max(0, storeTime.now() - lastSeenMs);
-    const set = {
-      owner: ownerName({ nodeId: heir.id, incarnation: heir.incarnation }),
-      nodeId: heir.id,
-      adoptions,
-    };
+    const set = { ...ownerOf(heir), adoptions };
     const result = await executions.update(
       id,
       { set: { ...set, deadlineAtMs: value.deadlineAtMs + ownerlessMs } },
@@ -94,9 +91,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
     name: "recovery",
     everyMs: 2000,
     async run(term) {
-      const heirs = (membership.view()?.members ?? []).filter(
-        ({ status }) => status === "healthy" || status === "suspect",
-      );
+      const heirs = (membership.view()?.members ?? []).filter(takesWork);
       if (heirs.length === 0) return;
       for (const owner of Object.keys(await executions.values("owner"))) {
         term.assertValid();

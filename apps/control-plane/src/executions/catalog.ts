@@ -7,20 +7,16 @@ import type {
   SubmitExecution,
 } from "@parallax/protocol";
 import type { Collection, ListOptions, Stored } from "@parallax/state-store";
+import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Finals } from "./finals.ts";
 import { readInbox } from "./inbox.ts";
 import { eventOf } from "./journal.ts";
 import type { Ownership } from "./ownership.ts";
 import { type ExecutionRecord, isFinal } from "./record.ts";
+import type { Schemas } from "./schemas.ts";
 import { assertSameRequest, draftExecution, type Submission } from "./submission.ts";
 import { viewOf } from "./view.ts";
-
-/** Where a new execution goes: this node unless it drains. */
-export interface Owner {
-  readonly nodeId: string;
-  readonly owner: string;
-}
 
 export interface CatalogOptions {
   readonly executions: Collection<ExecutionRecord>;
@@ -28,6 +24,7 @@ export interface CatalogOptions {
   readonly finals: Finals;
   readonly clock: Clock;
   readonly storeTime: StoreTime;
+  readonly schemas: Schemas;
   /** @throws ParallaxError `pattern_not_found` */
   readonly pattern: (name: string) => Promise<PatternDefinition>;
   /** Who owns what is created now. @throws ParallaxError `draining` when no node takes it. */
@@ -59,7 +56,7 @@ export interface Catalog {
 const cancelWaitMs = 5000;
 
 export function createCatalog(options: CatalogOptions): Catalog {
-  const { executions, ownership, finals, storeTime, nodeId, defaultTimeoutMs } = options;
+  const { executions, ownership, finals, schemas, storeTime, nodeId, defaultTimeoutMs } = options;
 
   async function read(id: string): Promise<Stored<ExecutionRecord>> {
     const stored = await executions.get(id);
@@ -73,6 +70,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
   const catalog: Catalog = {
     async submit(submission) {
       const definition = await options.pattern(submission.request.pattern);
+      schemas.assertInput(definition, submission.request.input);
       const { nodeId: target, owner } = options.chooseOwner();
       const draft = draftExecution(
         { ...submission, definition },

@@ -11,11 +11,12 @@ import {
   tasksToSeek,
 } from "./advance.ts";
 import { aggregate } from "./aggregation.ts";
-import type { Broker, Courier, Delivery, Grant } from "./broker.ts";
+import type { Broker, Courier, Delivery } from "./broker.ts";
 import { createDeliveries } from "./deliveries.ts";
 import type { Letter } from "./inbox.ts";
 import type { Journal } from "./journal.ts";
 import { attemptOf, currentAssignment, type ExecutionRecord, isFinal, type Task } from "./record.ts";
+import { createSeeking } from "./seeking.ts";
 
 export interface DriverOptions {
   readonly id: string;
@@ -62,11 +63,14 @@ export function createDriver(options: DriverOptions): Driver {
   let events: ExecutionEvent[] = [...options.letters];
   let turning: Promise<void> | undefined;
   let cancelAlarm: Unsubscribe = () => {};
-  const seeks = new Map<string, Unsubscribe>();
-  /** Agents that are held for a task and not yet in the journal. */
-  const grants = new Map<string, Grant>();
   const answered = new Set<string>();
 
+  const seeking = createSeeking({
+    broker,
+    capabilities: options.record.definition.capabilities,
+    excluded: (taskId) => excludedAgents(state.record, taskId),
+    onGranted: (taskId, grant) => push({ kind: "granted", taskId, ...grant }),
+  });
   const deliveries = createDeliveries({
     clock,
     courier,
@@ -118,7 +122,6 @@ export function createDriver(options: DriverOptions): Driver {
     );
     if (next.record !== state.record && !(await write(next))) return false;
     state = next;
-    giveBackUnusedGrants();
     act();
     if (isFinal(state.record.status)) end("finished");
     else if (state.record.status === "aggregating") finishAggregation();
@@ -142,47 +145,17 @@ export function createDriver(options: DriverOptions): Driver {
   function act(): void {
     const now = storeTime.now();
     const { record } = state;
-    const wanted = new Set(tasksToSeek(record, now).map((task) => task.id));
-    for (const [taskId, withdraw] of seeks) if (!wanted.has(taskId)) withdraw();
-    for (const taskId of [...seeks.keys()]) if (!wanted.has(taskId)) seeks.delete(taskId);
-    for (const taskId of wanted) if (!seeks.has(taskId)) seek(taskId);
+    seeking.settle(
+      (taskId) => events.some((event) => event.kind === "granted" && event.taskId === taskId),
+      (taskId, { agentId }) => {
+        const task = record.tasks.find((candidate) => candidate.id === taskId);
+        return task?.status === "assigned" && currentAssignment(task)?.agentId === agentId;
+      },
+    );
+    seeking.want(new Set(tasksToSeek(record, now).map((task) => task.id)));
     for (const task of record.tasks) deliveries.track(task.id, deliveryOf(record, task));
     cancelAlarm();
     cancelAlarm = clock.after(Math.max(0, nextDueMs(record, now) - now), wake);
-  }
-
-  function seek(taskId: string): void {
-    // The grant may come before `seek` returns.
-    seeks.set(taskId, () => {});
-    const withdraw = broker.seek({
-      taskId,
-      capabilities: state.record.definition.capabilities,
-      excluded: () => excludedNow(taskId),
-      onGranted(grant) {
-        if (signal.aborted || grants.has(taskId)) return broker.release(taskId, grant);
-        grants.set(taskId, grant);
-        push({ kind: "granted", taskId, ...grant });
-      },
-    });
-    seeks.set(taskId, withdraw);
-  }
-
-  function excludedNow(taskId: string): ReadonlySet<string> {
-    const held = [...grants].filter(([other]) => other !== taskId).map(([, grant]) => grant.agentId);
-    return new Set([...excludedAgents(state.record, taskId), ...held]);
-  }
-
-  /** A grant that the journal did not take (its task ended meanwhile) goes back. */
-  function giveBackUnusedGrants(): void {
-    for (const [taskId, grant] of grants) {
-      if (events.some((event) => event.kind === "granted" && event.taskId === taskId)) continue;
-      const task = state.record.tasks.find((candidate) => candidate.id === taskId);
-      const used = task?.status === "assigned" && currentAssignment(task)?.agentId === grant.agentId;
-      if (!used) broker.release(taskId, grant);
-      grants.delete(taskId);
-      seeks.get(taskId)?.();
-      seeks.delete(taskId);
-    }
   }
 
   function finishAggregation(): void {
@@ -199,10 +172,7 @@ export function createDriver(options: DriverOptions): Driver {
     if (signal.aborted) return;
     controller.abort();
     cancelAlarm();
-    for (const withdraw of seeks.values()) withdraw();
-    for (const [taskId, grant] of grants) broker.release(taskId, grant);
-    seeks.clear();
-    grants.clear();
+    seeking.stop();
     deliveries.stop();
     onEnded(how);
   }

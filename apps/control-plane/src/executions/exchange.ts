@@ -1,9 +1,11 @@
 import type { CancelTimer, Clock, Logger, Unsubscribe } from "@parallax/core";
+import type { Collection } from "@parallax/state-store";
 import type { Hub } from "../agents/hub.ts";
 import type { Roster } from "../agents/roster.ts";
 import type { MessageOf, NodeMessage } from "../node-messages.ts";
 import type { Broker, Courier, Delivery, Grant, Seek } from "./broker.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { attemptOf, currentAssignment, type ExecutionRecord, executionOf, taskIndex } from "./record.ts";
 
 export interface ExchangeOptions {
   readonly nodeId: string;
@@ -17,8 +19,7 @@ export interface ExchangeOptions {
   readonly send: (nodeId: string, message: NodeMessage) => void;
   /** The node that an agent is connected to now, by its session. */
   readonly whereIs: (agentId: string) => Promise<string | undefined>;
-  /** Reads a task of another node's execution as it was journaled; undefined if the assignment is not the current one. */
-  readonly journaled: (taskId: string, attempt: number, agentId: string) => Promise<Delivery | undefined>;
+  readonly executions: Pick<Collection<ExecutionRecord>, "get">;
   /** Milliseconds left until this store time. */
   readonly remainingMs: (deadlineAtMs: number) => number;
 }
@@ -147,9 +148,20 @@ export function createExchange(options: ExchangeOptions): Exchange {
     else send(grant.nodeId, { type: "release", from: nodeId, taskId, agentId: grant.agentId });
   }
 
+  /** A task of another node's execution as it was journaled; undefined if this is not its current assignment (X3). */
+  async function journaled(taskId: string, attempt: number, agentId: string): Promise<Delivery | undefined> {
+    const stored = await options.executions.get(executionOf(taskId));
+    const task = stored?.value.tasks[taskIndex(taskId)];
+    const assignment = task && task.status === "assigned" ? currentAssignment(task) : undefined;
+    if (!stored || !task || assignment?.agentId !== agentId || attemptOf(task) !== attempt) return undefined;
+    const { pattern, definition, input, deadlineAtMs } = stored.value;
+    const { capabilities } = definition;
+    return { taskId, attempt, agentId, nodeId, pattern, capabilities, input, deadlineAtMs, resend: true };
+  }
+
   async function onDispatch({ from, taskId, attempt, agentId }: MessageOf<"dispatch">): Promise<void> {
     const key = `${from} ${taskId}`;
-    const delivery = await options.journaled(taskId, attempt, agentId);
+    const delivery = await journaled(taskId, attempt, agentId);
     if (!delivery) return giveUp(key);
     claim(key);
     roster.hold(agentId, taskId);
@@ -159,7 +171,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
   function hand(delivery: Delivery): boolean {
     const { taskId, attempt, agentId, capabilities, pattern, input } = delivery;
     const deadlineMs = Math.max(0, options.remainingMs(delivery.deadlineAtMs));
-    const executionId = taskId.slice(0, taskId.lastIndexOf(":"));
+    const executionId = executionOf(taskId);
     return hub().send(agentId, {
       type: "task",
       taskId,

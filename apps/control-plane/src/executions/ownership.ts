@@ -2,12 +2,14 @@ import type { Clock, Logger } from "@parallax/core";
 import type { Collection, Stored } from "@parallax/state-store";
 import type { Receipt, TaskReports } from "../agents/hub.ts";
 import type { NodeMessage } from "../node-messages.ts";
+import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Broker, Courier } from "./broker.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { type Letter, letterKey, readInbox } from "./inbox.ts";
 import type { Journal } from "./journal.ts";
 import { type ExecutionRecord, executionOf, isFinal, taskIndex } from "./record.ts";
+import type { Schemas } from "./schemas.ts";
 
 export interface OwnershipOptions {
   readonly nodeId: string;
@@ -15,6 +17,7 @@ export interface OwnershipOptions {
   readonly owner: () => string;
   readonly executions: Collection<ExecutionRecord>;
   readonly journal: Journal;
+  readonly schemas: Schemas;
   readonly broker: Broker;
   readonly courier: Courier;
   readonly clock: Clock;
@@ -34,7 +37,7 @@ export interface Ownership extends TaskReports {
   /** Asks the owner, whoever it is, to cancel. */
   cancel(id: string, reason: string): Promise<Receipt>;
   /** Gives every open execution to one of `successors` in turn, as a planned hand-over. */
-  handOver(successors: readonly string[], ownerOf: (nodeId: string) => string | undefined): Promise<void>;
+  handOver(successors: readonly Owner[]): Promise<void>;
   /** Forgets everything: this incarnation has ended, and others own it now (M6). */
   dropAll(): void;
   /** How many executions this node drives. */
@@ -102,6 +105,22 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     if (stored && stored.value.owner !== owner()) drivers.get(id)?.drop();
   }
 
+  /** A result that does not fit the pattern's schema is a failed attempt. */
+  function checked(letter: Letter, { definition }: ExecutionRecord): Letter {
+    if (letter.kind !== "result") return letter;
+    const message = options.schemas.resultProblem(definition, letter.result);
+    if (message === undefined) return letter;
+    const { taskId, attempt, agentId } = letter;
+    return {
+      kind: "failure",
+      taskId,
+      attempt,
+      agentId,
+      error: { code: "invalid_result", message },
+      retryable: true,
+    };
+  }
+
   async function deliver(letter: Letter, executionId: string): Promise<Receipt> {
     const driver = drivers.get(executionId);
     const stored: Pick<Stored<ExecutionRecord>, "value"> | undefined = driver
@@ -110,12 +129,14 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     if (!stored) return "unknown";
     const standing = letter.kind === "cancel" ? "asked" : standingOf(letter, stored.value);
     if (standing !== "asked") return standing;
-    const result = await executions.deposit(executionId, letterKey(letter), JSON.stringify(letter));
+    const taken = checked(letter, stored.value);
+    const text = JSON.stringify(taken);
+    const result = await executions.deposit(executionId, letterKey(taken), text);
     if (result.outcome === "missing") return "unknown";
     if (result.outcome === "final") return "superseded";
-    if (driver) driver.push(letter);
+    if (driver) driver.push(taken);
     else send(stored.value.nodeId, { type: "letters", from: nodeId, executionId });
-    return result.outcome === "ok" || result.value === JSON.stringify(letter) ? "counted" : "superseded";
+    return result.outcome === "ok" || result.value === text ? "counted" : "superseded";
   }
 
   async function readLetters(executionId: string): Promise<void> {
@@ -184,15 +205,15 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     },
     deliver: (letter) => deliver(letter, executionOf(letter.taskId)),
     cancel: (id, reason) => deliver({ kind: "cancel", reason }, id),
-    async handOver(successors, ownerOf) {
-      const open = [...drivers.entries()];
-      if (successors.length === 0) return;
+    async handOver(successors) {
+      const open = [...drivers];
       await Promise.all(
-        open.map(([id, driver], index) =>
-          handOverOne(id, driver, successors[index % successors.length] ?? "", ownerOf),
-        ),
+        open.map(async ([id, driver], index) => {
+          const heir = successors[index % successors.length];
+          if (heir) await handOverOne(id, driver, heir);
+        }),
       );
-      for (const successor of successors) send(successor, { type: "adopt", from: nodeId });
+      for (const heir of successors) send(heir.nodeId, { type: "adopt", from: nodeId });
     },
     dropAll() {
       for (const driver of [...drivers.values()]) driver.drop();
@@ -202,23 +223,12 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     },
   };
 
-  async function handOverOne(
-    id: string,
-    driver: Driver,
-    successor: string,
-    ownerOf: (nodeId: string) => string | undefined,
-  ): Promise<void> {
-    const heir = ownerOf(successor);
-    if (heir === undefined) return;
+  async function handOverOne(id: string, driver: Driver, heir: Owner): Promise<void> {
     const mine = owner();
     driver.drop();
     await driver.stopped;
-    const result = await executions.update(
-      id,
-      { set: { owner: heir, nodeId: successor } },
-      { where: { owner: mine } },
-    );
-    if (result.outcome === "ok") logger.debug("handed an execution over", { execution: id, to: successor });
+    const result = await executions.update(id, { set: heir }, { where: { owner: mine } });
+    if (result.outcome === "ok") logger.debug("handed an execution over", { execution: id, to: heir.nodeId });
   }
 
   return ownership;

@@ -1,4 +1,4 @@
-import { type Logger, ParallaxError, randomId } from "@parallax/core";
+import { type Clock, type Logger, ParallaxError, randomId } from "@parallax/core";
 import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Role } from "../config/schema.ts";
@@ -43,7 +43,7 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   const { authenticator, logger, maxBodyBytes } = options;
   const app = new Hono<AppEnvironment>();
 
-  app.use(requestId, observe(options.onAnswered));
+  app.use(requestId, observe(options.clock, options.onAnswered));
   app.onError((error, context) => answerError(context, error, logger));
   app.notFound((context) => answerError(context, notFound(context.req.method, context.req.path), logger));
 
@@ -82,11 +82,14 @@ const requestId: MiddlewareHandler<AppEnvironment> = async (context, next) => {
   await next();
 };
 
-function observe(onAnswered: (request: AnsweredRequest) => void): MiddlewareHandler<AppEnvironment> {
+function observe(
+  clock: Clock,
+  onAnswered: (request: AnsweredRequest) => void,
+): MiddlewareHandler<AppEnvironment> {
   return async (context, next) => {
-    const startedMs = performance.now();
+    const startedMs = clock.now();
     await next();
-    const seconds = (performance.now() - startedMs) / 1000;
+    const seconds = (clock.now() - startedMs) / 1000;
     onAnswered({
       route: context.req.routePath,
       method: context.req.method,

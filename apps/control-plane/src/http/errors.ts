@@ -13,6 +13,7 @@ const statusOfCode: Readonly<Record<string, ContentfulStatusCode>> = {
   invalid_limit: 400,
   invalid_pattern: 400,
   invalid_value: 400,
+  unsupported_strategy: 400,
   unauthorized: 401,
   forbidden: 403,
   agent_not_found: 404,

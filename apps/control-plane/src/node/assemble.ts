@@ -73,17 +73,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     membership,
     mustLead: !enabled && backends.kind === "redis",
   });
-  const metrics = createMetrics({ nodeId, election, membership, bus, singleNode: !enabled, clock });
-  metrics.gauge({
-    name: "parallax_agents_connected",
-    help: "Agents connected to this node.",
-    read: () => work.hub.size,
-  });
-  metrics.gauge({
-    name: "parallax_executions_open",
-    help: "Open executions of this node.",
-    read: () => work.ownership.open,
-  });
+  const metrics = metricsOf({ ...context, ...cluster, bus, work });
 
   const lead = createLeadership({
     store,
@@ -120,6 +110,23 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   };
 }
 
+function metricsOf(node: Pick<NodeParts, keyof NodeContext | keyof ClusterParts | "bus" | "work">): Metrics {
+  const { config, nodeId, clock, election, membership, bus, work } = node;
+  const singleNode = !config.highAvailability.enabled;
+  const metrics = createMetrics({ nodeId, election, membership, bus, singleNode, clock });
+  metrics.gauge({
+    name: "parallax_agents_connected",
+    help: "Agents connected to this node.",
+    read: () => work.hub.size,
+  });
+  metrics.gauge({
+    name: "parallax_executions_open",
+    help: "Open executions of this node.",
+    read: () => work.ownership.open,
+  });
+  return metrics;
+}
+
 type DutyParts = Pick<NodeParts, keyof NodeContext | "membership" | "collections" | "storeTime" | "work">;
 
 /** What the leader does in the background. */
@@ -129,7 +136,16 @@ function dutiesOf({ config, nodeId, membership, collections, storeTime, work, cl
   const ownerCheck = createOwnerCheck({ membership, clock, absentMs: checkIntervalMs * unhealthyThreshold });
   const { maxFinished } = config.executions;
   return [
-    recoveryDuty({ executions, membership, ownerCheck, clock, storeTime, logger, nodeId, send: work.send }),
+    recoveryDuty({
+      executions,
+      membership,
+      ownerCheck,
+      clock,
+      storeTime,
+      logger,
+      nodeId,
+      send: work.peers.send,
+    }),
     sessionDuty({ agents, ownerCheck, graceMs: config.agents.reconnectGrace, now: () => storeTime.now() }),
     collectionDuty({ collections: [executions, agents, patterns], executions, maxFinished, logger }),
   ];

@@ -48,6 +48,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     const listening = await listen({
       host,
       port: config.server.port,
+      clock,
       fetch: (request) => answer?.(request) ?? stillStarting(),
     });
     try {

@@ -5,6 +5,7 @@ import { type Pattern, type PatternDefinition, patternDefinitionSchema } from "@
 import type { Collection } from "@parallax/state-store";
 import { z } from "zod";
 import { canonicalJson } from "../executions/aggregation.ts";
+import type { Schemas } from "../executions/schemas.ts";
 
 /** A pattern as stored, known by its name. */
 export const patternRecordSchema = z.object({
@@ -18,6 +19,7 @@ export type PatternRecord = z.infer<typeof patternRecordSchema>;
 export interface PatternsOptions {
   readonly patterns: Collection<PatternRecord>;
   readonly bus: EventBus;
+  readonly schemas: Schemas;
   /** The topic that changes of patterns are announced on. */
   readonly topic: string;
   readonly clock: Clock;
@@ -35,7 +37,7 @@ export interface Patterns {
 }
 
 export function createPatterns(options: PatternsOptions): Patterns {
-  const { patterns, bus, topic, clock, logger } = options;
+  const { patterns, bus, schemas, topic, clock, logger } = options;
   const known = new Map<string, Pattern>();
   /** A read that began before a change must not be kept after it. */
   let changes = 0;
@@ -45,6 +47,13 @@ export function createPatterns(options: PatternsOptions): Patterns {
     if (delivered.type === "gap") known.clear();
     else known.delete(String(delivered.event.id));
   });
+
+  function assertUsable(definition: PatternDefinition): void {
+    schemas.assertUsable(definition);
+    if (definition.aggregate.strategy !== "function") return;
+    const message = `storing pattern ${definition.name}: functions of users can't aggregate yet; choose another strategy`;
+    throw new ParallaxError("unsupported_strategy", message);
+  }
 
   async function load(name: string): Promise<Pattern> {
     await subscription.ready;
@@ -67,6 +76,7 @@ export function createPatterns(options: PatternsOptions): Patterns {
     },
     async put(definition) {
       const { name } = definition;
+      assertUsable(definition);
       const hash = createHash("sha256").update(canonicalJson(definition)).digest("hex");
       const record: PatternRecord = { hash, updatedAt: new Date(clock.wall()).toISOString(), definition };
       const event = { type: "pattern-changed", id: name, hash };

@@ -45,7 +45,11 @@ function stateOf(definition: Partial<ExecutionRecord["definition"]> = {}): Execu
 }
 
 /** Applies the events in one turn, as the driver does. */
-function turn(state: ExecutionState, events: readonly ExecutionEvent[], nowMs: number = startMs): ExecutionState {
+function turn(
+  state: ExecutionState,
+  events: readonly ExecutionEvent[],
+  nowMs: number = startMs,
+): ExecutionState {
   return settle(
     events.reduce((before, event) => apply(before, event, nowMs), state),
     nowMs,
@@ -58,7 +62,11 @@ const granted = (index: number, agentId = `agent_${index}`): ExecutionEvent => (
   agentId,
   nodeId: "node-0",
 });
-const result = (index: number, value: unknown, { attempt = 1, agentId = `agent_${index}` } = {}): ExecutionEvent => ({
+const result = (
+  index: number,
+  value: unknown,
+  { attempt = 1, agentId = `agent_${index}` } = {},
+): ExecutionEvent => ({
   kind: "result",
   taskId: taskId(index),
   attempt,
@@ -99,7 +107,10 @@ describe("an execution", () => {
 
   it("counts the first result of a task, of whatever attempt (X4)", () => {
     const retried = turn(stateOf(), [granted(0), lost(0), granted(0, "agent_9")]);
-    const { results } = turn(retried, [result(0, "late"), result(0, "second", { attempt: 2, agentId: "agent_9" })]);
+    const { results } = turn(retried, [
+      result(0, "late"),
+      result(0, "second", { attempt: 2, agentId: "agent_9" }),
+    ]);
     expect(results.get(taskId(0))?.result).toBe("late");
   });
 
@@ -169,11 +180,15 @@ describe("an execution", () => {
     const index = fc.integer({ min: 0, max: 2 });
     const attempt = fc.integer({ min: 1, max: 3 });
     const event: fc.Arbitrary<ExecutionEvent> = fc.oneof(
-      fc.tuple(index, fc.constantFrom("agent_0", "agent_1", "agent_2", "x")).map(([at, agent]) => granted(at, agent)),
+      fc
+        .tuple(index, fc.constantFrom("agent_0", "agent_1", "agent_2", "x"))
+        .map(([at, agent]) => granted(at, agent)),
       fc
         .tuple(index, attempt, fc.constantFrom("agent_0", "agent_1", "agent_2", "x"))
         .map(([at, nth, agentId]) => result(at, "v", { attempt: nth, agentId })),
-      fc.tuple(index, attempt, fc.boolean()).map(([at, nth, retryable]) => failure(at, { attempt: nth, retryable })),
+      fc
+        .tuple(index, attempt, fc.boolean())
+        .map(([at, nth, retryable]) => failure(at, { attempt: nth, retryable })),
       fc.tuple(index, attempt, fc.boolean()).map(([at, nth, refused]) => lost(at, { attempt: nth, refused })),
       fc.constant<ExecutionEvent>({ kind: "cancel", reason: "no" }),
       fc.constant<ExecutionEvent>({ kind: "aggregated", result: "v" }),

@@ -1,0 +1,63 @@
+import { type Logger, ParallaxError } from "@parallax/core";
+import type { EventBus } from "@parallax/event-bus";
+import type { Member, Membership } from "@parallax/membership";
+import { ownerName } from "./executions/record.ts";
+import type { NodeMessage } from "./node-messages.ts";
+
+/** A process that can own executions: its node, and the name that stands in their records. */
+export interface Owner {
+  readonly nodeId: string;
+  readonly owner: string;
+}
+
+/** The other nodes, as far as work is shared with them. */
+export interface Peers {
+  /** This process. Another name after its incarnation has ended. */
+  self(): Owner;
+  /** Live members that take work, without this node. */
+  takers(): readonly Owner[];
+  /** Sends a hint; one that is lost is made good by its receiver's next look at the records (X2). */
+  send(nodeId: string, message: NodeMessage): void;
+}
+
+export function createPeers(options: {
+  readonly nodeId: string;
+  readonly membership: Pick<Membership, "incarnation" | "view">;
+  readonly bus: Pick<EventBus, "send">;
+  readonly logger: Logger;
+}): Peers {
+  const { nodeId, membership, bus, logger } = options;
+  return {
+    self: () => ({ nodeId, owner: ownerName({ nodeId, incarnation: membership.incarnation }) }),
+    takers: () =>
+      (membership.view()?.members ?? [])
+        .filter((member) => member.id !== nodeId && takesWork(member))
+        .map(ownerOf),
+    send(target, message) {
+      bus.send(target, message).catch((error: unknown) => {
+        logger.debug("a hint was not sent", { to: target, type: message.type, error });
+      });
+    },
+  };
+}
+
+/** Whether a member may be given executions. */
+export function takesWork({ status }: Member): boolean {
+  return status === "healthy" || status === "suspect";
+}
+
+/** The process of a member, as an owner. */
+export function ownerOf({ id, incarnation }: Member): Owner {
+  return { nodeId: id, owner: ownerName({ nodeId: id, incarnation }) };
+}
+
+/** Who owns what is submitted now: this node, unless it drains. @throws ParallaxError `draining` when nobody takes it. */
+export function chooseOwner(peers: Peers, isDraining: boolean): Owner {
+  if (!isDraining) return peers.self();
+  const [heir] = peers.takers();
+  if (heir) return heir;
+  throw new ParallaxError(
+    "draining",
+    "submitting an execution: this node drains and no other takes it; try again later",
+  );
+}
