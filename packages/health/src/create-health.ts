@@ -15,8 +15,9 @@ import { type RunningCheck, runCheck } from "./running-check.ts";
  */
 export function createHealth(options: HealthOptions = {}): Health {
   const { clock = systemClock, logger = noopLogger } = options;
-  const bounds = { ...defaultLoopBounds, ...options.overload };
-  const loop = watchEventLoop(clock, bounds);
+  const { usage, ...given } = options.overload ?? {};
+  const bounds = { ...defaultLoopBounds, ...given };
+  const loop = watchEventLoop({ clock, bounds, onWindow: tell, ...(usage && { usage }) });
   const checks = new Map<string, RunningCheck>();
   const listeners = createListeners<LifeCycleState>((error) =>
     logger.error("a listener of the health failed", { error }),

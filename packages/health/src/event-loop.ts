@@ -1,4 +1,4 @@
-import { type EventLoopUtilization, performance } from "node:perf_hooks";
+import { performance } from "node:perf_hooks";
 import type { Clock } from "@parallax/core";
 
 /** The bounds of an event loop, over a window. */
@@ -33,11 +33,32 @@ export function isOverloaded(
   return seen.utilization >= bounds.utilization * factor || seen.delayMs >= bounds.delayMs * factor;
 }
 
-/** Watches the event loop: its utilization over each window, and the longest time by which a tick of it came late. */
-export function watchEventLoop(clock: Clock, bounds: LoopBounds): { load(): LoopLoad; stop(): void } {
+/** What {@link watchEventLoop} needs. */
+export interface LoopWatchOptions {
+  readonly clock: Clock;
+  readonly bounds: LoopBounds;
+  /** Called at the end of each window. */
+  readonly onWindow: () => void;
+  readonly usage?: () => LoopUsage;
+}
+
+/** Busy and idle time of the loop since its start, in ms. */
+export interface LoopUsage {
+  readonly active: number;
+  readonly idle: number;
+}
+
+const nodeUsage = (): LoopUsage => performance.eventLoopUtilization();
+
+/**
+ * Watches the event loop: its utilization over each window, and the longest time by which a tick of it came late. Both are
+ * needed: a stall of a second hides in an average, and a loop that is always a little busy has no stall.
+ */
+export function watchEventLoop(options: LoopWatchOptions): { load(): LoopLoad; stop(): void } {
+  const { clock, bounds, onWindow, usage = nodeUsage } = options;
   const tickMs = Math.min(250, bounds.windowMs / 4);
   let load: LoopLoad = { utilization: 0, delayMs: 0, overloaded: false };
-  let since: EventLoopUtilization = performance.eventLoopUtilization();
+  let since = usage();
   let windowStartMs = clock.now();
   let lastTickMs = clock.now();
   let worstMs = 0;
@@ -47,15 +68,16 @@ export function watchEventLoop(clock: Clock, bounds: LoopBounds): { load(): Loop
     worstMs = Math.max(worstMs, now - lastTickMs - tickMs);
     lastTickMs = now;
     if (now - windowStartMs < bounds.windowMs) return;
-    const total = performance.eventLoopUtilization();
-    const seen = {
-      utilization: performance.eventLoopUtilization(total, since).utilization,
-      delayMs: worstMs,
-    };
+    // The difference of two totals: an average since the start would hide what is going on now.
+    const total = usage();
+    const activeMs = total.active - since.active;
+    const passedMs = activeMs + total.idle - since.idle;
+    const seen = { utilization: passedMs > 0 ? activeMs / passedMs : 0, delayMs: worstMs };
     load = { ...seen, overloaded: isOverloaded(load.overloaded, seen, bounds) };
     since = total;
     windowStartMs = now;
     worstMs = 0;
+    onWindow();
   });
   return { load: () => load, stop };
 }

@@ -7,3 +7,4 @@ export type {
   HealthSnapshot,
   LifeCycleState,
 } from "./health.ts";
+export { nodeHandler } from "./node-handler.ts";

@@ -4,16 +4,30 @@ import type { HealthOptions, HealthSnapshot } from "./health.ts";
 export function respond(
   request: { readonly url: string; readonly method: string },
   snapshot: HealthSnapshot,
-  { serviceId, version }: Pick<HealthOptions, "serviceId" | "version">,
+  service: Service,
 ): Response {
   const { pathname } = new URL(request.url, "http://localhost");
+  if (!paths.has(pathname)) return new Response(null, { status: 404 });
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    return new Response(null, { status: 405, headers: { Allow: "GET, HEAD" } });
+  }
+  const response = answerTo(pathname, snapshot, service);
+  return request.method === "GET" ? response : new Response(null, response);
+}
+
+/** What answers say of the process itself. */
+type Service = Pick<HealthOptions, "serviceId" | "version">;
+
+const paths: ReadonlySet<string> = new Set(["/health", "/health/live", "/health/ready"]);
+
+function answerTo(pathname: string, snapshot: HealthSnapshot, { serviceId, version }: Service): Response {
   const about = {
     ...(serviceId === undefined ? {} : { serviceId }),
     ...(version === undefined ? {} : { version }),
   };
   switch (pathname) {
     case "/health/live":
-      return answer(snapshot.live, { status: snapshot.live ? "pass" : "fail", ...about });
+      return answer(snapshot.live, { status: "pass", ...about });
     case "/health/ready":
       return answer(snapshot.ready, {
         status: snapshot.status,
@@ -21,15 +35,13 @@ export function respond(
         ...about,
         ...reasons(snapshot),
       });
-    case "/health":
+    default:
       return answer(snapshot.ready, {
         status: snapshot.status,
         state: snapshot.state,
         ...about,
         checks: details(snapshot),
       });
-    default:
-      return new Response(null, { status: 404 });
   }
 }
 
