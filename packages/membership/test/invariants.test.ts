@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MembershipEvent, View } from "../src/index.ts";
+import { end, transition } from "../src/table.ts";
 import { codeOf, createCluster, type TestNode } from "./support/cluster.ts";
 
 function ends(events: readonly MembershipEvent[]): MembershipEvent[] {
@@ -343,6 +344,22 @@ describe("[memory] M6: an incarnation that ended never comes back", () => {
       "ended",
       "back",
     ]);
+  });
+
+  it("learns of its own end by a hint, not only with its next beat", async () => {
+    const { timeline, space, start } = createCluster();
+    const [node] = await start(2);
+    await timeline.advance(20_000);
+    const calls = node?.calls.length ?? 0;
+    space.change((draft, { nowMs }) => {
+      const row = draft.rows.get("node-0");
+      if (!row) return;
+      end(draft, row.incarnation, { reason: "failed", by: undefined, atMs: nowMs });
+      transition(draft, "failed", row, { ...row, status: "failed", failedAtMs: nowMs });
+    });
+    await timeline.advance(101);
+    expect(types(node)).toContain("ended");
+    expect(node?.calls.slice(calls)).toContain("beat");
   });
 
   it("ends the older of two processes with one id with an error that names both addresses", async () => {

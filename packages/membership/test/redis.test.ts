@@ -89,6 +89,23 @@ function types(nodes: readonly LiveNode[]): Set<string> {
   return new Set(nodes.flatMap(({ events }) => events.map(({ type }) => type)));
 }
 
+describeBackend("redis-standalone", "a table of which a part is gone", () => {
+  it.each(["members", "reports", "beats", "view"])("is a lost one when it is the %s", async (part) => {
+    await redis.flushall();
+    await using store = redisMembershipStore(redis);
+    const report = { leading: undefined, capacity: {}, facts: {} };
+    const joining = { nodeId: "node-0", incarnation: "inc", address: "a:1", zone: undefined, report };
+    const { view } = await store.join(joining, { deadlineMs: 5000 });
+    await redis.del(`parallax:ha:${part}`);
+    const beating = { ...joining, memberEpoch: view.epoch, known: view };
+    expect((await store.beat(beating, { deadlineMs: 5000 })).outcome).toBe("rejoin");
+    const after = await store.read({ deadlineMs: 5000 });
+    expect(after.epoch).not.toBe(view.epoch);
+    expect(after.members).toEqual([]);
+    expect((await store.join(joining, { deadlineMs: 5000 })).outcome).toBe("joined");
+  });
+});
+
 describeBackend("redis-standalone", "a cluster", () => {
   beforeEach(() => redis.flushall());
 
