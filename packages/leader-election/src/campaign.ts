@@ -27,6 +27,8 @@ export interface CampaignContext {
 export interface Campaign {
   /** Waits for its turn and takes the lease. Undefined once stopped. Never rejects for what the store does. */
   run(): Promise<Grant | undefined>;
+  /** Takes in what a holder's call showed, so that the next campaign knows the store. */
+  see(reading: LeaseReading, sentAt: TimeMark): void;
   /** Keeps this node from taking the lease for a while. */
   coolDown(ms: number): void;
   /** The next term must be above it. */
@@ -155,6 +157,7 @@ export function createCampaign(context: CampaignContext): Campaign {
       }
       return undefined;
     },
+    see,
     coolDown(ms) {
       cooling = { since: clock.mark(), ms };
     },

@@ -113,8 +113,10 @@ export interface ElectionStats {
   readonly renewFailures: number;
   /** From the previous holder's end, as far as it was seen, to our grant. */
   readonly lastHandoverMs: number | undefined;
-  /** The longest time by which a timer of the loop came late since the last call. */
+  /** The longest time by which a timer of the loop came late within the last minute or two. */
   readonly loopStallMs: number;
+  /** Whether work still runs though another node may hold the lease by now (L4). */
+  readonly workOverran: boolean;
 }
 
 /**
@@ -184,7 +186,7 @@ export function createElection(options: ElectionOptions): Election {
   const reignContext = {
     settings,
     wake,
-    onReading,
+    onReading: campaign.see,
     onRenewed(roundTripMs: number): void {
       figures.lastRenewMs = roundTripMs;
     },
@@ -260,13 +262,15 @@ export function createElection(options: ElectionOptions): Election {
     stats() {
       const leaseRemainingMs = Math.max(0, reign?.remainingMs() ?? 0);
       const isLeader = reign?.term() !== undefined;
-      const loopStallMs = wake.takeStallMs();
+      const loopStallMs = wake.stallMs();
+      const workOverran = reign?.hasOverrun() ?? false;
       return {
         ...figures,
         isLeader,
         term: isLeader ? reign?.token : undefined,
         leaseRemainingMs,
         loopStallMs,
+        workOverran,
       };
     },
   };

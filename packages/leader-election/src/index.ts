@@ -10,6 +10,7 @@ export {
   type Term,
   type TermEnd,
 } from "./election.ts";
+export { type LeaseHealthCheck, type LeaseHealthFinding, leaseHealthCheck } from "./health-check.ts";
 export { electionPresets } from "./options.ts";
 export type {
   AcquireBasis,

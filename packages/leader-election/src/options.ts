@@ -75,7 +75,8 @@ export function electionSettings(options: ElectionOptions): ElectionSettings {
     priority,
     onMissingRecord: options.onMissingRecord ?? "acquire",
     overrun: options.overrun ?? "expire",
-    callTimeoutMs: renewDeadlineMs / 2,
+    // A third: after one call that hangs there is time for two more.
+    callTimeoutMs: renewDeadlineMs / 3,
     abortMarginMs: Math.min(50, renewDeadlineMs / 100),
     // Half of what the holder leaves between its deadline and the lease's end; the other half is for clock rates.
     clockToleranceMs: Math.min(1000, (leaseDurationMs - renewDeadlineMs) / 2),

@@ -27,8 +27,8 @@ export interface Grant {
 export interface ReignContext {
   readonly settings: ElectionSettings;
   readonly wake: Wake;
-  /** What the store showed, for whoever wants to know the leader. */
-  readonly onReading: (reading: LeaseReading) => void;
+  /** What the store showed, `sentAt` being the mark before it was asked. */
+  readonly onReading: (reading: LeaseReading, sentAt: TimeMark) => void;
   readonly onRenewed: (roundTripMs: number) => void;
   readonly onRenewFailed: (error: unknown) => void;
   readonly emit: (event: ElectionEvent) => void;
@@ -49,6 +49,8 @@ export interface Reign {
   end(reason: TermEnd, options?: EndOptions): void;
   /** L3, and 0 from the moment at which the release is sent. */
   remainingMs(): number;
+  /** Whether the work still runs though the lease may be another's. */
+  hasOverrun(): boolean;
   /** The term, once work may run under it. */
   term(): Term | undefined;
   /** Resolves when the term is over: released, or left to whoever has the lease, or to expire. */
@@ -155,7 +157,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
       const outcome = await withDeadline(sent, { clock, timeoutMs, what: "renewing the lease" });
       const { lineage } = state.seen;
       state = renewalAnswered(state, outcome, sentAt, clock.mark(), settings, clock);
-      context.onReading(outcome.reading);
+      context.onReading(outcome.reading, sentAt);
       if (outcome.outcome === "renewed" && outcome.replicas < replicas)
         throw tooFewReplicas(outcome.replicas, replicas);
       if (outcome.outcome === "renewed") context.onRenewed(clock.elapsedAtLeast(sentAt));
@@ -177,8 +179,12 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     for (let attempt = 1; attempt <= 2; attempt += 1) {
       try {
         const timeoutMs = callTimeoutMs / 2;
+        const sentAt = clock.mark();
         const sent = store.release(request, { deadlineMs: timeoutMs, replicas });
-        context.onReading(await withDeadline(sent, { clock, timeoutMs, what: "releasing the lease" }));
+        context.onReading(
+          await withDeadline(sent, { clock, timeoutMs, what: "releasing the lease" }),
+          sentAt,
+        );
         return;
       } catch (error) {
         settings.onError(error);
@@ -229,6 +235,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     token: grant.term,
     end,
     remainingMs,
+    hasOverrun: () => state.hasOverrun && work === "running",
     term: () => (work !== "not-started" && remainingMs() > 0 ? term : undefined),
     over,
     async run(work_) {

@@ -10,16 +10,28 @@ export interface Wake {
   hint(): void;
   /** Whether there was a hint since the last call. */
   takeHint(): boolean;
-  /** By how much a timer came late at worst since the last call, in ms. */
-  takeStallMs(): number;
+  /** By how much a timer came late at worst within the last one to two minutes, in ms. */
+  stallMs(): number;
 }
+
+/** For how long a late timer is remembered at least, in ms. */
+const stallWindowMs = 60_000;
 
 /** Makes the sleep of one loop. It is for one sleeper at a time. */
 export function createWake(clock: Clock): Wake {
   let isNudged = false;
   let isHinted = false;
-  let stallMs = 0;
+  let stall = { sinceMs: clock.now(), worstMs: 0, previousMs: 0 };
   let end: () => void = () => {};
+
+  function noteStall(lateMs: number): void {
+    const ageMs = clock.now() - stall.sinceMs;
+    if (ageMs >= stallWindowMs) {
+      const previousMs = ageMs < 2 * stallWindowMs ? stall.worstMs : 0;
+      stall = { sinceMs: clock.now(), worstMs: 0, previousMs };
+    }
+    stall.worstMs = Math.max(stall.worstMs, lateMs);
+  }
 
   const nudge = (): void => {
     isNudged = true;
@@ -34,7 +46,7 @@ export function createWake(clock: Clock): Wake {
           end = resolve;
           // Whole milliseconds, as timers have: a wait that is shorter than a clock can show would spin.
           cancel = clock.after(Math.ceil(ms), () => {
-            stallMs = Math.max(stallMs, clock.elapsedAtLeast(start) - ms);
+            noteStall(clock.elapsedAtLeast(start) - Math.ceil(ms));
             resolve();
           });
         });
@@ -53,10 +65,9 @@ export function createWake(clock: Clock): Wake {
       isHinted = false;
       return wasHinted;
     },
-    takeStallMs() {
-      const worst = stallMs;
-      stallMs = 0;
-      return worst;
+    stallMs() {
+      noteStall(0);
+      return Math.max(stall.worstMs, stall.previousMs);
     },
   };
 }

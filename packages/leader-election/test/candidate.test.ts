@@ -1,3 +1,4 @@
+import { createTimeline, type NodeClock, type Timeline } from "@parallax/testing";
 import { describe, expect, it } from "vitest";
 import {
   type CandidateState,
@@ -7,7 +8,6 @@ import {
   shouldChallenge,
 } from "../src/candidate.ts";
 import type { LeaseReading, LeaseRecord } from "../src/index.ts";
-import { createTimeline, type NodeClock, type Timeline } from "./support/timeline.ts";
 
 const rules = {
   nodeId: "me",
@@ -167,6 +167,7 @@ describe("a candidate (L2)", () => {
       const me = candidate();
       me.sees(held);
       me.clock.suspend(3_600_000);
+      me.timeline.skip(3_600_000);
       me.clock.stepWall(3_600_000);
       expect(me.sees(held, { storeTimeMs: 7_200_000 })).toEqual({ step: "look", afterMs: 15_000 });
     });

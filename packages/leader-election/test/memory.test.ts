@@ -1,7 +1,7 @@
+import { createTimeline } from "@parallax/testing";
 import { describe, it } from "vitest";
 import { type LeaseBackend, leaseStoreConformance } from "../src/conformance.ts";
 import { memoryLeaseSpace, memoryLeaseStore } from "../src/memory.ts";
-import { createTimeline } from "./support/timeline.ts";
 
 async function makeBackend(): Promise<LeaseBackend> {
   const timeline = createTimeline();

@@ -1,6 +1,6 @@
 import { ParallaxError, type Random } from "@parallax/core";
+import type { NodeClock } from "@parallax/testing";
 import type { LeaseStore } from "../../src/index.ts";
-import type { NodeClock } from "../support/timeline.ts";
 
 /** What is wrong with one node's link, until when. */
 export interface Link {

@@ -1,7 +1,7 @@
 import { type Random, seededRandom } from "@parallax/core";
+import { createTimeline, type NodeClock, type Timeline } from "@parallax/testing";
 import { createElection, type Election, type Term } from "../../src/index.ts";
 import { type LeaseSnapshot, type MemoryLeaseSpace, memoryLeaseSpace } from "../../src/memory.ts";
-import { createTimeline, type NodeClock, type Timeline } from "../support/timeline.ts";
 import { goodLink, type Link, overNetwork } from "./network.ts";
 import type { Fault, Scenario } from "./scenario.ts";
 import { watchedStore } from "./watched-store.ts";
@@ -62,7 +62,7 @@ interface World {
 function createWorld(scenario: Scenario): World {
   const { durations } = scenario;
   const { leaseDurationMs } = durations;
-  const timeline = createTimeline();
+  const timeline = createTimeline({ onStep: () => onStep() });
   const random: Random = seededRandom(scenario.seed ^ 0x5eed);
   const network = timeline.clock();
   const counts = new Map<string, number>();
@@ -170,7 +170,7 @@ function createWorld(scenario: Scenario): World {
     });
   }
 
-  timeline.onStep = () => {
+  function onStep(): void {
     const counted = validTerms().filter(({ token }) => !overlapAllowed.has(token));
     if (counted.length > 1) {
       violate(
@@ -181,7 +181,7 @@ function createWorld(scenario: Scenario): World {
     if (!last || timeline.nowMs - last.atMs >= 250) {
       snapshots.push({ atMs: timeline.nowMs, snapshot: space.snapshot() });
     }
-  };
+  }
 
   function kill(node: Node): void {
     node.isUp = false;
@@ -214,8 +214,8 @@ function createWorld(scenario: Scenario): World {
     "deaf link": spoil("deafUntilMs"),
     "mute link": spoil("muteUntilMs"),
     "no hints": spoil("hintlessUntilMs"),
-    pause: ({ clock }, ms) => clock.pause(ms),
-    "machine sleep": ({ clock }, ms) => clock.sleepMachine(ms),
+    pause: ({ clock }, ms) => clock.stall(ms),
+    "machine sleep": ({ clock }, ms) => clock.suspend(ms),
     "wall clock step": ({ clock }, ms) => clock.stepWall(ms),
     "long work"(node, ms) {
       node.longWorkUntilMs = until(60_000);

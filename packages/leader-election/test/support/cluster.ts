@@ -1,4 +1,5 @@
 import { seededRandom } from "@parallax/core";
+import { createTimeline, type NodeClock, type Timeline } from "@parallax/testing";
 import {
   createElection,
   type Election,
@@ -13,7 +14,6 @@ import {
   memoryLeaseSpace,
   memoryLeaseStore,
 } from "../../src/memory.ts";
-import { createTimeline, type NodeClock, type Timeline } from "./timeline.ts";
 
 export interface TestNode {
   readonly id: string;
@@ -54,7 +54,7 @@ export interface TestCluster {
 export function createCluster(
   options: Partial<MemoryLeaseSpaceOptions> & { storeClockRate?: number } = {},
 ): TestCluster {
-  const timeline = createTimeline();
+  const timeline = createTimeline({ onStep: () => onStep() });
   const nodes = new Map<string, TestNode>();
   const never = new Promise<never>(() => {});
   const fail = (node: TestNode, when: TestNode["link"]): Promise<void> => {
@@ -139,10 +139,10 @@ export function createCluster(
   const leaders = (): string[] =>
     [...nodes.values()].filter((each) => each.election.term()).map((each) => each.id);
   const overlaps: string[] = [];
-  timeline.onStep = () => {
+  function onStep(): void {
     const valid = leaders();
     if (valid.length > 1) overlaps.push(`${Math.round(timeline.nowMs)} ms: ${valid.join(", ")}`);
-  };
+  }
   return {
     timeline,
     space,
