@@ -154,7 +154,7 @@ export function createChanges<Value extends Fields>(
     },
     async delete(id, options = {}): Promise<DeleteOutcome> {
       const common = { ...base(id, options), ...conditionsOf(options) };
-      const change = { op: "delete", ...common, reason: "asked" } as const;
+      const change = { op: "delete", ...common, reason: "asked", leftovers: [] } as const;
       return updateOutcome(name, id, await sendUpgraded(change, options));
     },
     async deposit(id, key, value, options = {}) {

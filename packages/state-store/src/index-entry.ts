@@ -10,6 +10,9 @@ const separator = "|";
 /** The character after the separator: no entry of a prefix sorts at or behind it. */
 const behind = "}";
 
+/** The query of the entries that every record has. */
+export const everyRecord: IndexQuery = { index: undefined, value: "" };
+
 /** Milliseconds as text that sorts like the number, until the year 2286. */
 export function timeText(ms: number): string {
   return String(ms).padStart(13, "0");
@@ -42,7 +45,7 @@ export function entriesOf(
   fields: ReadonlyMap<string, string>,
   entry: IndexEntry,
 ): readonly string[] {
-  const members = [formatEntry({ index: undefined, value: "" }, entry)];
+  const members = [formatEntry(everyRecord, entry)];
   for (const index of indexes) {
     const value = fields.get(index);
     if (value !== undefined) members.push(formatEntry({ index, value }, entry));

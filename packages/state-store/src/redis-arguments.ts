@@ -59,7 +59,7 @@ export function pushChange(
   const present = where.filter(([, text]) => text !== undefined);
   const absent = where.filter(([, text]) => text === undefined);
   const set = setOf(change);
-  const unset = change.op === "update" || change.op === "migrate" ? change.unset : [];
+  const unset = unsetOf(change);
   const version = "version" in change ? change.version : undefined;
   const expiry = change.op === "create" || change.op === "update" ? change.expiry : "keep";
   const request = `${change.op} ${change.requestId} ${change.event?.tag ?? "-"} ${change.fence ?? "-"}`;
@@ -75,6 +75,12 @@ export function pushChange(
 function setOf(change: Change): readonly (readonly [string, string])[] {
   if (change.op === "deposit") return [[change.key, change.value]];
   return change.op === "delete" ? [] : change.set;
+}
+
+/** Fields, or for a delete the index entries that a record which is not there may have left. */
+function unsetOf(change: Change): readonly string[] {
+  if (change.op === "delete") return change.leftovers;
+  return change.op === "update" || change.op === "migrate" ? change.unset : [];
 }
 
 function extraOf(change: Change): string {

@@ -1,5 +1,5 @@
 import { appendEventsLua, defineScript, nowLua, type Script } from "@parallax/redis";
-import { rememberedMs, rememberedRequests } from "./request-ids.ts";
+import { prunedLength, rememberedMs, rememberedRequests } from "./request-ids.ts";
 
 /** Lua: the entries of a record in the sorted set of its collection, as index-entry.ts has them. */
 const entriesLua = `
@@ -10,10 +10,13 @@ end
 
 local function entries_of(indexes, values, updated, id)
   local tail = '|' .. updated .. '|' .. id
-  local members = { '*' .. tail }
-  for _, index in ipairs(indexes) do
-    local value = values[index]
-    if value then members[#members + 1] = index .. '|' .. escape_value(value) .. tail end
+  local members, count = { '*' .. tail }, 1
+  for at = 1, #indexes do
+    local value = values[indexes[at]]
+    if value then
+      count = count + 1
+      members[count] = indexes[at] .. '|' .. escape_value(value) .. tail
+    end
   end
   return members
 end
@@ -27,8 +30,11 @@ local function recall(requests, request)
 end
 
 local function remember(requests, request, version, at)
-  local entries = { string.format('%s/%.0f/%.0f', request, version, at) }
-  for entry, entry_at in string.gmatch(requests or '', '(%S+/(%d+))') do
+  local newest = request .. '/' .. version .. '/' .. at
+  if not requests then return newest end
+  if #requests < ${prunedLength} then return newest .. ' ' .. requests end
+  local entries = { newest }
+  for entry, entry_at in string.gmatch(requests, '(%S+/(%d+))') do
     if #entries == ${rememberedRequests} or tonumber(entry_at) < at - ${rememberedMs} then break end
     entries[#entries + 1] = entry
   end
@@ -111,7 +117,7 @@ local function entries_now(record_key, values, id)
 end
 
 local function with_version(event, version)
-  return string.sub(event, 1, -2) .. string.format(',"version":%.0f}', version)
+  return string.sub(event, 1, -2) .. ',"version":' .. version .. '}'
 end
 
 local events = {}
@@ -120,8 +126,7 @@ local at_text
 local function tell(log_key, count, tag, event, version)
   local json = with_version(event, version)
   at_text = at_text or rfc3339(now)
-  local length, refused = try('RPUSH', log_key, string.format('{"sequence":%.0f,"at":"%s","event":', count, at_text)
-    .. json .. '}')
+  local length, refused = try('RPUSH', log_key, '{"sequence":' .. count .. ',"at":"' .. at_text .. '","event":' .. json .. '}')
   if refused then return refused end
   if length > max_log_entries then redis.call('LTRIM', log_key, -max_log_entries, -1) end
   events[#events + 1] = { tag = tag, json = json }
@@ -131,8 +136,8 @@ local function move_entries(before, after)
   if before then redis.call('ZREM', index_key, unpack(before)) end
   if after then
     local scored = {}
-    for index, member in ipairs(after) do
-      scored[2 * index - 1], scored[2 * index] = 0, member
+    for index = 1, #after do
+      scored[2 * index - 1], scored[2 * index] = '0', after[index]
     end
     redis.call('ZADD', index_key, unpack(scored))
   end
@@ -153,38 +158,38 @@ local function has_expired(values)
   return values._expires and tonumber(values._expires) <= now
 end
 
-local function push_all(list, ...)
-  for _, item in ipairs({ ... }) do list[#list + 1] = item end
+local function push(fields, field, text)
+  local count = #fields
+  fields[count + 1], fields[count + 2] = field, text
 end
 
--- Our own fields behind the user's: version, requests, times, and what differs from the default.
-local function push_own(fields, version, requests, event_count)
-  push_all(fields, '_v', string.format('%.0f', version), '_rid', requests, '_updated', stamp)
-  if event_count then push_all(fields, '_events', string.format('%.0f', event_count)) end
-end
-
-local function expires_at(change)
-  return string.format('%.0f', now + tonumber(change.expiry))
+-- Our own fields behind the user's: version, requests, time, and what differs from the default. Returns the expiry, if new.
+local function push_own(fields, change, values, version, event_count)
+  push(fields, '_v', version)
+  push(fields, '_rid', remember(values._rid, change.request, version, now))
+  push(fields, '_updated', stamp)
+  if event_count then push(fields, '_events', event_count) end
+  if (values._indexes or '') ~= index_names then push(fields, '_indexes', index_names) end
+  local expires_in = tonumber(change.expiry)
+  if not expires_in then return nil end
+  push(fields, '_expires', now + expires_in)
+  return now + expires_in
 end
 
 local function create(change)
-  local event_count = change.event ~= '' and 1 or nil
-  if event_count then
+  local event_count
+  if change.event ~= '' then
+    event_count = 1
     local refused = tell(change.log_key, 1, change.tag, change.event, 1)
     if refused then return refused end
   end
-  local fields = {}
-  for index, item in ipairs(change.set) do fields[index] = item end
-  push_own(fields, 1, remember(nil, change.request, 1, now), event_count)
-  push_all(fields, '_created', stamp)
-  if index_names ~= '' then push_all(fields, '_indexes', index_names) end
-  if schema ~= '1' then push_all(fields, '_schema', schema) end
-  local expires = tonumber(change.expiry) and expires_at(change)
-  if expires then push_all(fields, '_expires', expires) end
+  local fields, values = change.set, {}
+  for index = 1, #fields, 2 do values[fields[index]] = fields[index + 1] end
+  local expires = push_own(fields, change, values, 1, event_count)
+  push(fields, '_created', stamp)
+  if schema ~= '1' then push(fields, '_schema', schema) end
   local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
-  local values = {}
-  for index = 1, #change.set, 2 do values[change.set[index]] = change.set[index + 1] end
   move_entries(nil, entries_of(indexes, values, stamp, change.id))
   if expires then redis.call('ZADD', expiry_key, expires, change.id) end
   return 1
@@ -194,24 +199,19 @@ local function update(change, values)
   if (values._schema or '1') ~= schema then return { 'schema', tonumber(values._schema or '1') } end
   if not holds(change, values) then return { 'conflict', tonumber(values._v) } end
   local before = entries_now(change.record_key, values, change.id)
-  local version = tonumber(values._v) + 1
+  local version = values._v + 1
   local event_count
   if change.event ~= '' then
-    event_count = tonumber(values._events or '0') + 1
+    event_count = (values._events or 0) + 1
     local refused = tell(change.log_key, event_count, change.tag, change.event, version)
     if refused then return refused end
   end
-  for index = 1, #change.set, 2 do values[change.set[index]] = change.set[index + 1] end
-  for _, field in ipairs(change.unset) do values[field] = nil end
-  local fields = {}
-  for index, item in ipairs(change.set) do fields[index] = item end
-  push_own(fields, version, remember(values._rid, change.request, version, now), event_count)
-  if (values._indexes or '') ~= index_names then push_all(fields, '_indexes', index_names) end
-  local expires = tonumber(change.expiry) and expires_at(change)
-  if expires then push_all(fields, '_expires', expires) end
+  local fields, gone = change.set, change.unset
+  for index = 1, #fields, 2 do values[fields[index]] = fields[index + 1] end
+  for _, field in ipairs(gone) do values[field] = nil end
+  local expires = push_own(fields, change, values, version, event_count)
   local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
-  local gone = change.unset
   if change.expiry == 'never' and values._expires then
     gone[#gone + 1] = '_expires'
     redis.call('ZREM', expiry_key, change.id)
@@ -228,10 +228,10 @@ local function delete(change, values)
     return { 'schema', tonumber(values._schema or '1') }
   end
   if not holds(change, values) then return { 'conflict', tonumber(values._v) } end
-  local version = tonumber(values._v) + 1
+  local version = values._v + 1
   if change.extra == 'asked' then
-    local _, refused = try('SET', change.tombstone_key, string.format('%s/%.0f/%.0f', change.request, version, now),
-      'PX', ${rememberedMs})
+    local answer = remember(nil, change.request, version, now)
+    local _, refused = try('SET', change.tombstone_key, answer, 'PX', ${rememberedMs})
     if refused then return refused end
   end
   move_entries(entries_now(change.record_key, values, change.id), nil)
@@ -252,14 +252,14 @@ local function deposit(change, values)
     if durable then redis.call('HSET', change.inbox_key, inbox_key, there) end
     return { 'occupied', there }
   end
-  local bytes = tonumber(values._inbox or '0') + #inbox_key + #value
+  local bytes = (values._inbox or 0) + #inbox_key + #value
   if bytes > max_inbox_bytes then return { 'full', values._inbox or '0' } end
-  local fields = { '_inbox', string.format('%.0f', bytes) }
+  local fields = { '_inbox', bytes }
   if change.event ~= '' then
-    local event_count = tonumber(values._events or '0') + 1
-    refused = tell(change.log_key, event_count, change.tag, change.event, tonumber(values._v))
+    local event_count = (values._events or 0) + 1
+    refused = tell(change.log_key, event_count, change.tag, change.event, values._v)
     if refused then return refused end
-    push_all(fields, '_events', string.format('%.0f', event_count))
+    push(fields, '_events', event_count)
   end
   local _
   _, refused = try('HSET', change.inbox_key, inbox_key, value)
@@ -273,11 +273,11 @@ local function migrate(change, values)
     return { 'conflict', tonumber(values._v) }
   end
   local before = entries_now(change.record_key, values, change.id)
-  for index = 1, #change.set, 2 do values[change.set[index]] = change.set[index + 1] end
+  local fields = change.set
+  for index = 1, #fields, 2 do values[fields[index]] = fields[index + 1] end
   for _, field in ipairs(change.unset) do values[field] = nil end
-  local fields = {}
-  for index, item in ipairs(change.set) do fields[index] = item end
-  push_all(fields, '_schema', schema, '_indexes', index_names)
+  push(fields, '_schema', schema)
+  push(fields, '_indexes', index_names)
   local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
   if #change.unset > 0 then redis.call('HDEL', change.record_key, unpack(change.unset)) end
@@ -338,7 +338,14 @@ local function apply(change)
     if values then return { 'exists', redis.call('HGETALL', change.record_key) } end
     return create(change)
   end
-  if not values then return { 'missing' } end
+  if not values then
+    if change.op == 'delete' and change.extra ~= 'asked' then
+      -- Somebody else took the record's key away. Its entries would be found again and again.
+      redis.call('ZREM', expiry_key, change.id)
+      if #change.unset > 0 then redis.call('ZREM', index_key, unpack(change.unset)) end
+    end
+    return { 'missing' }
+  end
   if is_final(values) then
     -- S6: a final record can only expire, or be trimmed.
     local may = change.op == 'delete' and (change.extra == 'trimmed' or has_expired(values))

@@ -3,6 +3,9 @@ import { type Random, randomId } from "@parallax/core";
 /** How long the answer to a request is kept for its repetitions, in milliseconds. Longer than anybody repeats. */
 export const rememberedMs = 60_000;
 
+/** As long as the text is shorter, nothing is forgotten, which spares most changes a look at every entry. */
+export const prunedLength = 250;
+
 /** How many requests a record remembers at most. One would do for one writer, but others write between its attempts. */
 export const rememberedRequests = 32;
 
@@ -31,6 +34,7 @@ export function isRequestId(id: string): boolean {
 export function rememberRequest(requests: string, requestId: string, result: RequestResult): string {
   const entry = `${requestId}/${result.version}/${result.storeTimeMs}`;
   if (requests === "") return entry;
+  if (requests.length < prunedLength) return `${entry} ${requests}`;
   const oldestMs = result.storeTimeMs - rememberedMs;
   const others = requests.split(" ").slice(0, rememberedRequests - 1);
   const old = others.findIndex((text) => Number(text.slice(text.lastIndexOf("/") + 1)) < oldestMs);

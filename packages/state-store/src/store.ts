@@ -61,6 +61,8 @@ export interface UpdateChange extends ChangeBase, Conditions {
 export interface DeleteChange extends ChangeBase, Conditions {
   readonly op: "delete";
   readonly reason: "asked" | "expired" | "trimmed";
+  /** Index entries that are taken away if there is no record: its key was evicted or removed by hand. */
+  readonly leftovers: readonly string[];
 }
 
 /** First write wins. No conditions but that the record is there and not final (X5). */

@@ -4,6 +4,7 @@ import { invalidValue } from "./codec.ts";
 import type { Collection, Fields } from "./collection.ts";
 import { partitionsOf, type StoreContext } from "./context.ts";
 import type { Definition } from "./definition.ts";
+import { everyRecord, formatEntry } from "./index-entry.ts";
 import type { DeleteChange, IndexEntry } from "./store.ts";
 
 type Upkeep<Value extends Fields> = Pick<Collection<Value>, "collectExpired" | "trim">;
@@ -21,12 +22,12 @@ export function createUpkeep<Value extends Fields>(
 
   async function remove(
     partition: number,
-    ids: readonly string[],
+    which: readonly Pick<DeleteChange, "id" | "leftovers">[],
     how: Pick<DeleteChange, "reason" | "where" | "fence">,
   ): Promise<number> {
-    const removals = ids.map((id): DeleteChange => {
+    const removals = which.map((record): DeleteChange => {
       const requestId = context.nextId();
-      return { op: "delete", id, requestId, event: undefined, version: undefined, ...how };
+      return { op: "delete", requestId, event: undefined, version: undefined, ...record, ...how };
     });
     const outcomes = await Promise.all(
       removals.map((removal) => context.writer.change(layout, partition, removal, 0)),
@@ -63,7 +64,8 @@ export function createUpkeep<Value extends Fields>(
         // One more than may go tells whether more wait.
         const ids = await reading(() => backend.expired(partition, name, step + 1));
         const how = { reason: "expired", where: [], fence } as const;
-        removed += await remove(partition, ids.slice(0, step), how);
+        const which = ids.slice(0, step).map((id) => ({ id, leftovers: [] }));
+        removed += await remove(partition, which, how);
         looked += Math.min(ids.length, step);
         if (ids.length > step) return { removed, more: true };
       }
@@ -90,11 +92,11 @@ export function createUpkeep<Value extends Fields>(
         const [first] = group;
         if (!first) continue;
         const how = { reason: "trimmed", where: [[index, first.value]], fence } as const;
-        removed += await remove(
-          first.partition,
-          group.map(({ id }) => id),
-          how,
-        );
+        const which = group.map((entry) => ({
+          id: entry.id,
+          leftovers: [formatEntry({ index, value: entry.value }, entry), formatEntry(everyRecord, entry)],
+        }));
+        removed += await remove(first.partition, which, how);
       }
       return { removed, more: excess > removed };
     },

@@ -71,6 +71,7 @@ export function describeSafety(api: TestApi, run: Run): void {
         requestId: "r3",
         where: [],
         reason: "asked",
+        leftovers: [],
       };
       const first = await send(backend, remove);
       equal(first[0]?.outcome, "ok");

@@ -72,6 +72,7 @@ const remove = fc
         version,
         where,
         reason,
+        leftovers: [],
       }),
   );
 
