@@ -1,61 +1,83 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import { highAvailabilityMetrics } from "./high-availability.ts";
+import { ParallaxError, systemClock } from "@parallax/core";
+import { negotiate, render } from "./exposition.ts";
+import { type Family, family } from "./family.ts";
+import { highAvailabilityFamilies } from "./high-availability.ts";
+import { createInstruments } from "./instruments.ts";
 import type { Metrics, MetricsOptions } from "./metrics.ts";
 
-const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+type Figure = Parameters<Metrics["gauge"]>[0];
 
-/** Makes the instruments of a node, in a registry of their own: two nodes in one process do not meet. */
+/**
+ * Makes the instruments of a node.
+ *
+ * @example
+ * const metrics = createMetrics({ nodeId, election, membership, bus });
+ * app.get("/metrics", async (request) => {
+ *   const { body, contentType } = await metrics.expose(request.headers.get("accept") ?? undefined);
+ *   return new Response(body, { headers: { "Content-Type": contentType } });
+ * });
+ */
 export function createMetrics(options: MetricsOptions): Metrics {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
-  highAvailabilityMetrics(registry, options);
+  const { processFigures = true, clock = systemClock, onError = () => {} } = options;
+  const instruments = createInstruments({ processFigures });
+  const figures = new Map<string, Figure>();
+  let errors = 0;
+  let lastScrapeMs: number | undefined;
 
-  const http = new Histogram({
-    name: "parallax_http_request_duration_seconds",
-    help: "Time to answer HTTP requests, by route.",
-    labelNames: ["method", "route", "status"],
-    buckets: secondsBuckets,
-    registers,
-  });
-  const executions = new Histogram({
-    name: "parallax_execution_duration_seconds",
-    help: "Time from submission to the end of executions that ended on this node.",
-    labelNames: ["status"],
-    buckets: secondsBuckets,
-    registers,
-  });
-  const duties = new Histogram({
-    name: "parallax_duty_duration_seconds",
-    help: "Time that the leader's duties took.",
-    labelNames: ["duty", "ok"],
-    buckets: secondsBuckets,
-    registers,
-  });
-  const fenced = new Counter({
-    name: "parallax_stale_writes_rejected_total",
-    help: "Writes of this node that the store refused because they carried an old term.",
-    registers,
-  });
+  /** One source that throws must not hide all the others. */
+  function attempt(read: () => Family[]): Family[] {
+    try {
+      return read();
+    } catch (error) {
+      errors += 1;
+      onError(error);
+      return [];
+    }
+  }
+
+  async function families(): Promise<Family[]> {
+    const pulled = [
+      ...attempt(() => highAvailabilityFamilies(options)),
+      ...[...figures.values()].flatMap(({ name, help, read }) =>
+        attempt(() => [family("gauge", name, help, [{ value: read() }])]),
+      ),
+    ];
+    const help = "Figures that could not be read at a scrape.";
+    const unread = family("counter", "parallax_metrics_errors_total", help, [{ value: errors }]);
+    const took = family(
+      "gauge",
+      "parallax_metrics_scrape_seconds",
+      "Time that this node's last scrape took.",
+      [{ value: lastScrapeMs === undefined ? undefined : lastScrapeMs / 1000 }],
+    );
+    return [...pulled, unread, took, ...(await instruments.families())];
+  }
 
   return {
-    expose: async () => ({ body: await registry.metrics(), contentType: registry.contentType }),
-    observeHttp: ({ method, route, status, seconds }) => http.observe({ method, route, status }, seconds),
-    observeExecution: ({ status, seconds }) => executions.observe({ status }, seconds),
-    observeDuty: ({ duty, ok, seconds }) => duties.observe({ duty, ok: String(ok) }, seconds),
-    countFenced: () => fenced.inc(),
-    gauge({ name, help, read }) {
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(read());
-        },
-      });
+    ...instruments,
+    async expose(accept) {
+      const startedMs = clock.now();
+      const exposition = render(await families(), negotiate(accept));
+      lastScrapeMs = clock.now() - startedMs;
+      return exposition;
     },
-    close() {
-      registry.clear();
+    gauge(figure) {
+      const { name } = figure;
+      if (
+        !/^parallax_[a-z0-9_]+$/.test(name) ||
+        name.startsWith("parallax_ha_") ||
+        name.startsWith("parallax_cluster_")
+      ) {
+        refuse(name, "begin with parallax_ and be its own, in lower case with underscores");
+      }
+      if (figures.has(name) || instruments.has(name)) refuse(name, "be taken by no other figure");
+      figures.set(name, figure);
     },
   };
+}
+
+function refuse(name: string, right: string): never {
+  throw new ParallaxError("invalid_metric", `adding the figure ${name}: its name has to ${right}`, {
+    details: { name },
+  });
 }
