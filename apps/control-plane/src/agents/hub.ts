@@ -1,4 +1,4 @@
-import { type Clock, isParallaxError, type Logger, type Random } from "@parallax/core";
+import { type CancelTimer, type Clock, isParallaxError, type Logger, type Random } from "@parallax/core";
 import {
   type AgentFrame,
   agentLimits,
@@ -73,7 +73,10 @@ export function createHub(options: HubOptions): Hub {
   const sockets = new Set<AgentConnection>();
   /** Attempts that agents of this node work on, by task id. */
   const attempts = new Map<string, { readonly agentId: string; readonly attempt: number }>();
+  /** What is due later, which ends with the node. */
+  const waits = new Set<CancelTimer>();
   let draining = false;
+  let ended = false;
 
   function accept(socket: WebSocket): void {
     let session: Session | undefined;
@@ -224,8 +227,22 @@ export function createHub(options: HubOptions): Hub {
     );
     for (const [taskId, { attempt }] of held) {
       if (session.leaving) giveUp(agentId, taskId, attempt);
-      else clock.after(reconnectGraceMs, () => giveUpUnlessBack(agentId, taskId, attempt));
+      else waitForReturn(agentId, taskId, attempt);
     }
+  }
+
+  /** Later, unless the node is gone by then. */
+  function later(ms: number, act: () => void): void {
+    if (ended) return;
+    const cancel = clock.after(ms, () => {
+      waits.delete(cancel);
+      act();
+    });
+    waits.add(cancel);
+  }
+
+  function waitForReturn(agentId: string, taskId: string, attempt: number): void {
+    later(reconnectGraceMs, () => giveUpUnlessBack(agentId, taskId, attempt));
   }
 
   function giveUp(agentId: string, taskId: string, attempt: number): void {
@@ -246,7 +263,7 @@ export function createHub(options: HubOptions): Hub {
       })
       .catch((error: unknown) => {
         logger.warn("could not see whether an agent is back; looking again", { agent: agentId, error });
-        clock.after(reconnectGraceMs, () => giveUpUnlessBack(agentId, taskId, attempt));
+        waitForReturn(agentId, taskId, attempt);
       });
   }
 
@@ -261,7 +278,7 @@ export function createHub(options: HubOptions): Hub {
       leaving.forEach((session, index) => {
         const afterMs = (windowMs * index) / leaving.length;
         session.connection.send({ type: "drain", reconnectAfterMs: random.next() * 500 });
-        clock.after(afterMs, () => session.connection.close(closeCodes.serviceRestart, "the node drains"));
+        later(afterMs, () => session.connection.close(closeCodes.serviceRestart, "the node drains"));
       });
       while (connected.size > 0 && !signal.aborted) await clock.sleep(50, signal).catch(() => {});
     },
@@ -270,6 +287,9 @@ export function createHub(options: HubOptions): Hub {
         connection.close(closeCodes.internalError, "the node begins anew; come back");
     },
     terminate() {
+      ended = true;
+      for (const cancel of waits) cancel();
+      waits.clear();
       for (const connection of sockets) connection.terminate();
     },
     get size() {

@@ -34,10 +34,9 @@ export interface LoadedConfig {
  * @throws ParallaxError `invalid_config` that lists every problem with its path, its place and what would be right.
  */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const path =
-    options.file ??
-    options.environment.PARALLAX_CONFIG ??
-    (existsSync(defaultFile) ? defaultFile : undefined);
+  // An empty variable counts as absent.
+  const named = options.file ?? (options.environment.PARALLAX_CONFIG || undefined);
+  const path = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
   const file = path === undefined ? undefined : readConfigFile(path);
   const settings = [...readEnvironment(options.environment), ...(options.flags ?? [])];
   const { raw, notes } = merge(file, settings);

@@ -38,7 +38,28 @@ const hostAndPort = z.string().regex(/^[^\s:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$
 const count = z.number().int().positive();
 /** Environment variables and flags are text. */
 const flag = z.union([z.boolean(), z.stringbool()], { error: "write true or false" });
-const wholeNumber = z.coerce.number<number | string>().int();
+const portHint = "write a port from 0 to 65535";
+const port = z
+  .union([z.int(), z.string().regex(/^\d+$/).transform(Number)], { error: portHint })
+  .pipe(z.number().min(0, portHint).max(65_535, portHint));
+
+/** What no single value shows. */
+interface Relation {
+  readonly holds: boolean;
+  /** Within the section that is checked. */
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** Reports the relations of a section that don't hold. Each section has its own, so that one problem hides no other. */
+function holdTo<Section>(
+  relationsOf: (section: Section) => readonly Relation[],
+): (section: Section, context: z.RefinementCtx) => void {
+  return (section, context) => {
+    for (const { holds, path, message } of relationsOf(section))
+      if (!holds) context.addIssue({ code: "custom", path: [...path], message });
+  };
+}
 
 const leaderElection = z
   .strictObject({
@@ -54,7 +75,22 @@ const leaderElection = z
     leaseDurationMs: leaseDuration,
     renewDeadlineMs: renewDeadline ?? (leaseDuration * 2) / 3,
     retryPeriodMs: retryPeriod ?? (leaseDuration * 2) / 15,
-  }));
+  }))
+  .superRefine(
+    holdTo(({ leaseDurationMs, renewDeadlineMs, retryPeriodMs }) => [
+      {
+        holds: renewDeadlineMs < leaseDurationMs,
+        path: ["renewDeadline"],
+        message: "must be shorter than leaseDuration",
+      },
+      {
+        holds: renewDeadlineMs > 1.2 * retryPeriodMs,
+        path: ["retryPeriod"],
+        message: "must be so short that renewDeadline is longer than 1.2 times retryPeriod",
+      },
+      { holds: retryPeriodMs > 0, path: ["retryPeriod"], message: "must be longer than 0" },
+    ]),
+  );
 
 const memberHealth = z
   .strictObject({
@@ -68,7 +104,16 @@ const memberHealth = z
     timeoutMs: timeout,
     unhealthyThreshold,
     removeAfterMs: removeAfter,
-  }));
+  }))
+  .superRefine(
+    holdTo(({ timeoutMs, checkIntervalMs }) => [
+      {
+        holds: timeoutMs < checkIntervalMs,
+        path: ["timeout"],
+        message: "must be shorter than checkInterval",
+      },
+    ]),
+  );
 
 const highAvailability = z.strictObject({
   enabled: flag.default(false).describe("Whether several nodes share one Redis. Needs redis."),
@@ -78,33 +123,46 @@ const highAvailability = z.strictObject({
     .default("default"),
   leaderElection: leaderElection.prefault({}),
   memberHealth: memberHealth.prefault({}),
-  stateSync: z.strictObject({ batchSize: count.max(10_000).default(128) }).prefault({}),
+  stateSync: z.strictObject({ batchSize: count.max(1000).default(128) }).prefault({}),
 });
 
-const redis = z.strictObject({
-  url: z
-    .string()
-    .regex(/^rediss?:\/\/.+/, "write redis://host:port or rediss://host:port")
-    .optional(),
-  cluster: z.strictObject({ nodes: z.array(hostAndPort).min(1) }).optional(),
-  sentinel: z.strictObject({ master: z.string().min(1), nodes: z.array(hostAndPort).min(1) }).optional(),
-  username: z.string().optional(),
-  password: z.string().optional(),
-  keyPrefix: z
-    .string()
-    .regex(/^[^{}\s]*$/, "write it without braces and spaces")
-    .default("parallax:"),
-  durability: z
-    .strictObject({ replicas: z.number().int().min(0).optional(), timeout: duration.default(1000) })
-    .prefault({}),
-  partitions: count.max(256).default(16).describe("Only on Redis Cluster; fixed for the life of a cluster."),
-});
+const redis = z
+  .strictObject({
+    url: z
+      .string()
+      .regex(/^rediss?:\/\/.+/, "write redis://host:port or rediss://host:port")
+      .optional(),
+    cluster: z.strictObject({ nodes: z.array(hostAndPort).min(1) }).optional(),
+    sentinel: z.strictObject({ master: z.string().min(1), nodes: z.array(hostAndPort).min(1) }).optional(),
+    username: z.string().optional(),
+    password: z.string().optional(),
+    keyPrefix: z
+      .string()
+      .regex(/^[^{}\s]*$/, "write it without braces and spaces")
+      .default("parallax:"),
+    durability: z
+      .strictObject({ replicas: z.number().int().min(0).optional(), timeout: duration.default(1000) })
+      .prefault({}),
+    partitions: count
+      .max(256)
+      .default(16)
+      .describe("Only on Redis Cluster; fixed for the life of a cluster."),
+  })
+  .superRefine(
+    holdTo(({ cluster, sentinel }) => [
+      {
+        holds: !(cluster && sentinel),
+        path: ["sentinel"],
+        message: "can't stand beside redis.cluster; keep the one that your Redis is",
+      },
+    ]),
+  );
 
 const roles = ["api", "agent", "admin"] as const;
 
 const server = z.strictObject({
   host: z.string().min(1).optional().describe("Default 127.0.0.1 without tokens, 0.0.0.0 with."),
-  port: wholeNumber.pipe(z.number().min(0).max(65_535)).default(8080),
+  port: port.default(8080),
   drainTimeout: duration.default(30_000),
   maxBody: size.default(1024 ** 2).describe("The longest request body."),
   auth: z
@@ -150,59 +208,18 @@ export const configSchema = z
       })
       .prefault({}),
   })
-  .superRefine((config, context) => {
-    for (const { path, message } of brokenRelations(config))
-      context.addIssue({ code: "custom", path: [...path], message });
+  .refine(({ highAvailability: ha, redis: where }) => !ha?.enabled || isNamed(where), {
+    path: ["highAvailability", "enabled"],
+    message: "needs Redis; set redis.url, redis.sentinel or redis.cluster, or PARALLAX_REDIS_URL",
+    // Also when other keys are wrong: all problems are told at once.
+    when: () => true,
   });
 
 /** The configuration of a node, checked, with every default filled in. */
 export type Config = z.output<typeof configSchema>;
 export type Role = (typeof roles)[number];
 
-interface BrokenRelation {
-  readonly path: readonly string[];
-  readonly message: string;
-}
-
-/** What no single value shows. */
-function brokenRelations(config: {
-  readonly highAvailability: z.output<typeof highAvailability>;
-  readonly redis: z.output<typeof redis>;
-}): BrokenRelation[] {
-  const { enabled, leaderElection: lease, memberHealth: member } = config.highAvailability;
-  const { url, cluster, sentinel } = config.redis;
-  const under = (...keys: string[]): string[] => ["highAvailability", ...keys];
-  const relations: (BrokenRelation & { readonly holds: boolean })[] = [
-    {
-      holds: lease.renewDeadlineMs < lease.leaseDurationMs,
-      path: under("leaderElection", "renewDeadline"),
-      message: "must be shorter than leaseDuration",
-    },
-    {
-      holds: lease.renewDeadlineMs > 1.2 * lease.retryPeriodMs,
-      path: under("leaderElection", "retryPeriod"),
-      message: "must be so short that renewDeadline is longer than 1.2 times retryPeriod",
-    },
-    {
-      holds: lease.retryPeriodMs > 0,
-      path: under("leaderElection", "retryPeriod"),
-      message: "must be longer than 0",
-    },
-    {
-      holds: member.timeoutMs < member.checkIntervalMs,
-      path: under("memberHealth", "timeout"),
-      message: "must be shorter than checkInterval",
-    },
-    {
-      holds: !(cluster && sentinel),
-      path: ["redis", "sentinel"],
-      message: "can't stand beside redis.cluster; keep the one that your Redis is",
-    },
-    {
-      holds: !enabled || url !== undefined || cluster !== undefined || sentinel !== undefined,
-      path: under("enabled"),
-      message: "needs Redis; set redis.url, redis.sentinel or redis.cluster, or PARALLAX_REDIS_URL",
-    },
-  ];
-  return relations.filter(({ holds }) => !holds);
+/** Whether it says where Redis is. What was wrong in it is reported by itself. */
+function isNamed(where: z.output<typeof redis> | undefined): boolean {
+  return !where || where.url !== undefined || where.cluster !== undefined || where.sentinel !== undefined;
 }

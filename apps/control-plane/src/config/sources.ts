@@ -25,10 +25,14 @@ export interface ConfigFile {
 /** @throws ParallaxError `invalid_config` when the file can't be read or is no YAML mapping. */
 export function readConfigFile(file: string): ConfigFile {
   const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines });
+  // Pretty errors quote the file, and with it perhaps a password.
+  const document = parseDocument(readText(file), { lineCounter: lines, prettyErrors: false });
   const [broken] = document.errors;
-  if (broken)
-    throw new ParallaxError("invalid_config", `reading ${file}: ${broken.message}`, { cause: broken });
+  if (broken) {
+    const { line } = lines.linePos(broken.pos[0]);
+    const message = `reading ${file}:${line}: this is no YAML: ${broken.message}`;
+    throw new ParallaxError("invalid_config", message, { cause: broken });
+  }
   if (document.contents !== null && !isMap(document.contents)) {
     throw new ParallaxError(
       "invalid_config",

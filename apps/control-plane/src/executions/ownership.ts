@@ -33,6 +33,8 @@ export interface Ownership extends TaskReports {
   start(id: string, record: ExecutionRecord): void;
   /** X2: compares the index of what this node owns with its memory, and makes good the difference. */
   reconcile(): Promise<void>;
+  /** The executions that this node drives. */
+  drivers(): Iterable<Driver>;
   receive(message: NodeMessage): void;
   /** Asks the owner, whoever it is, to cancel. */
   cancel(id: string, reason: string): Promise<Receipt>;
@@ -218,6 +220,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     dropAll() {
       for (const driver of [...drivers.values()]) driver.drop();
     },
+    drivers: () => drivers.values(),
     get open() {
       return drivers.size;
     },

@@ -1,4 +1,5 @@
 import { type Clock, errorMessage, isParallaxError, type Logger, runGroup } from "@parallax/core";
+import { auditAgents } from "../executions/audit.ts";
 import type { HighAvailability } from "../high-availability.ts";
 import { nodeMessageSchema } from "../node-messages.ts";
 import { readPatterns } from "../patterns/directory.ts";
@@ -57,16 +58,12 @@ function followMembership({ membership, work }: NodeParts): () => void {
 }
 
 /** X2: the record decides. What a lost hint or a gap hid is found here. */
-async function keepReconciled(
-  { work, config, clock, logger, bus, membership }: NodeParts,
-  stop: AbortSignal,
-): Promise<void> {
+async function keepReconciled(node: NodeParts, stop: AbortSignal): Promise<void> {
+  const { config, clock, logger, bus, membership } = node;
   const { checkIntervalMs } = config.highAvailability.memberHealth;
   const look = (): void => {
-    work.ownership.reconcile().catch((error: unknown) => {
-      logger.warn("could not compare the index of executions with memory; trying again", {
-        error: errorMessage(error),
-      });
+    lookAtRecords(node).catch((error: unknown) => {
+      logger.warn("could not compare the records with memory; trying again", { error: errorMessage(error) });
     });
   };
   const subscription = bus.subscribe("execution", { from: "now" }, ({ type }) => {
@@ -85,6 +82,16 @@ async function keepReconciled(
     subscription.close();
     unfollow();
   }
+}
+
+async function lookAtRecords({ work, collections, storeTime, config }: NodeParts): Promise<void> {
+  await work.ownership.reconcile();
+  await auditAgents(work.ownership.drivers(), {
+    agents: collections.agents,
+    storeTime,
+    isHere: (agentId) => work.hub.has(agentId),
+    reconnectGraceMs: config.agents.reconnectGrace,
+  });
 }
 
 async function becomeReady(node: NodeParts, stop: AbortSignal, onReady: () => void): Promise<void> {
