@@ -12,6 +12,7 @@ import { createExchange, type Exchange } from "./executions/exchange.ts";
 import { createFinals, type Finals } from "./executions/finals.ts";
 import { createJournal } from "./executions/journal.ts";
 import { createOwnership, type Ownership } from "./executions/ownership.ts";
+import type { ExecutionRecord } from "./executions/record.ts";
 import { createSchemas } from "./executions/schemas.ts";
 import { createPatterns, definitionOf, type Patterns } from "./patterns/registry.ts";
 import { chooseOwner, createPeers, type Peers } from "./peers.ts";
@@ -29,6 +30,8 @@ export interface WorkOptions {
   readonly storeTime: StoreTime;
   readonly logger: Logger;
   readonly isDraining: () => boolean;
+  /** An execution ended on this node. */
+  readonly onFinished: (record: ExecutionRecord) => void;
 }
 
 /** What a node works with: executions, patterns and agents. */
@@ -78,6 +81,7 @@ export function createWork(options: WorkOptions): Work {
     broker: exchange,
     courier: exchange,
     send: peers.send,
+    onFinished: options.onFinished,
   });
   const hub = createHub({
     ...base,

@@ -25,6 +25,8 @@ export interface OwnershipOptions {
   readonly logger: Logger;
   readonly reconnectGraceMs: number;
   readonly send: (nodeId: string, message: NodeMessage) => void;
+  /** An execution ended here. */
+  readonly onFinished: (record: ExecutionRecord) => void;
 }
 
 /** The executions that this node owns, each with its driver, and the letters for everybody's. */
@@ -65,6 +67,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       owner: owner(),
       onEnded(how) {
         if (drivers.get(id) === driver) drivers.delete(id);
+        if (how === "finished") options.onFinished(driver.record);
         logger.debug("an execution left this node", { execution: id, how });
       },
     });

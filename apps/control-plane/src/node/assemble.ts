@@ -12,6 +12,7 @@ import { createLeadership } from "../duties/duties.ts";
 import { collectionDuty, sessionDuty } from "../duties/housekeeping.ts";
 import { createOwnerCheck } from "../duties/owner-check.ts";
 import { recoveryDuty } from "../duties/recovery.ts";
+import { type ExecutionRecord, isFinal } from "../executions/record.ts";
 import { createStoreTime, type StoreTime } from "../store-time.ts";
 import { createVouch, watchHealth } from "../watch-health.ts";
 import { createWork, type Work } from "../work.ts";
@@ -63,7 +64,15 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const cluster = createClusterParts({ ...context, vouch, capacity: () => work.roster.capacity() });
   const { election, membership } = cluster;
   const isDraining = (): boolean => drain.signal.aborted;
-  const work: Work = createWork({ ...context, collections, bus, membership, storeTime, isDraining });
+  const work: Work = createWork({
+    ...context,
+    collections,
+    bus,
+    membership,
+    storeTime,
+    isDraining,
+    onFinished: (record) => observe(metrics, record),
+  });
 
   const health = createHealth({ clock, logger, serviceId: nodeId });
   watchHealth({
@@ -125,6 +134,12 @@ function metricsOf(node: Pick<NodeParts, keyof NodeContext | keyof ClusterParts 
     read: () => work.ownership.open,
   });
   return metrics;
+}
+
+/** How long an execution took, by the times in its record. */
+function observe(metrics: Metrics, { status, createdAt, finishedAt = createdAt }: ExecutionRecord): void {
+  const seconds = Math.max(0, Date.parse(finishedAt) - Date.parse(createdAt)) / 1000;
+  if (isFinal(status)) metrics.observeExecution({ status, seconds });
 }
 
 type DutyParts = Pick<NodeParts, keyof NodeContext | "membership" | "collections" | "storeTime" | "work">;
