@@ -19,16 +19,13 @@ const unitBytes = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 const sizeHint = "write a size such as 512KiB, 1MiB or 2GiB, or a number of bytes";
 
 /** A size in bytes. */
-const size = z
-  .union([z.string(), z.number().int().positive()], { error: sizeHint })
-  .transform((value, context): number => {
-    if (typeof value === "number") return value;
-    const [, amount, unit] = /^(\d+)(B|KiB|MiB|GiB)?$/.exec(value.trim()) ?? [];
-    const bytes = Number(amount) * unitBytes[isUnit(unit) ? unit : "B"];
-    if (bytes > 0) return bytes;
-    context.issues.push({ code: "custom", message: sizeHint, input: value });
-    return z.NEVER;
-  });
+const size = z.union([z.string(), z.int()], { error: sizeHint }).transform((value, context): number => {
+  const [, amount, unit] = /^(\d+)(B|KiB|MiB|GiB)?$/.exec(String(value).trim()) ?? [];
+  const bytes = Number(amount) * unitBytes[isUnit(unit) ? unit : "B"];
+  if (bytes > 0) return bytes;
+  context.issues.push({ code: "custom", message: sizeHint, input: value });
+  return z.NEVER;
+});
 
 function isUnit(text: string | undefined): text is keyof typeof unitBytes {
   return text !== undefined && Object.hasOwn(unitBytes, text);
@@ -208,7 +205,7 @@ export const configSchema = z
       })
       .prefault({}),
   })
-  .refine(({ highAvailability: ha, redis: where }) => !ha?.enabled || isNamed(where), {
+  .refine(({ highAvailability: ha, redis: where }) => ha?.enabled !== true || isNamed(where), {
     path: ["highAvailability", "enabled"],
     message: "needs Redis; set redis.url, redis.sentinel or redis.cluster, or PARALLAX_REDIS_URL",
     // Also when other keys are wrong: all problems are told at once.

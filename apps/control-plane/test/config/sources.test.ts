@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import { parseTokens, readConfigFile, readEnvironment } from "../../src/config/sources.ts";
+import { load, refusal, temporaryFile } from "../support/config-file.ts";
+
+describe("the environment", () => {
+  it.each([
+    ["PARALLAX_HA_ENABLED", "true", ["highAvailability", "enabled"]],
+    ["PARALLAX_HA_CLUSTER_ID", "production", ["highAvailability", "clusterId"]],
+    ["PARALLAX_HA_LEASE_DURATION", "20s", ["highAvailability", "leaderElection", "leaseDuration"]],
+    ["PARALLAX_REDIS_URL", "redis://a:1", ["redis", "url"]],
+    ["PARALLAX_NODE_ID", "node-1", ["node", "id"]],
+    ["PARALLAX_ADVERTISE_ADDRESS", "10.0.0.1:80", ["node", "address"]],
+    ["PARALLAX_HOST", "0.0.0.0", ["server", "host"]],
+    ["PARALLAX_PORT", "80", ["server", "port"]],
+    ["PARALLAX_DRAIN_TIMEOUT", "5s", ["server", "drainTimeout"]],
+  ])("sets by %s", (variable, value, path) => {
+    expect(readEnvironment({ [variable]: value })).toEqual([
+      { path, value, origin: { source: "environment", variable } },
+    ]);
+  });
+
+  it("is typed by the schema: what is text there becomes what the key is", () => {
+    const { config } = load("", {
+      environment: {
+        PARALLAX_HA_ENABLED: "true",
+        PARALLAX_REDIS_URL: "redis://a:1",
+        PARALLAX_PORT: "81",
+        PARALLAX_DRAIN_TIMEOUT: "7000",
+      },
+    });
+    expect(config).toMatchObject({
+      highAvailability: { enabled: true },
+      server: { port: 81, drainTimeout: 7000 },
+    });
+  });
+
+  it("counts empty variables as absent", () => {
+    expect(readEnvironment({ PARALLAX_PORT: "", PARALLAX_API_TOKEN: "" })).toEqual([]);
+  });
+
+  it.each([
+    ["PARALLAX_REDIS_URL", "redis://:secret@a:1\n", ["redis", "url"], "redis://:secret@a:1"],
+    [
+      "PARALLAX_API_TOKEN",
+      "api:12345678\n",
+      ["server", "auth", "tokens"],
+      [{ token: "12345678", role: "api" }],
+    ],
+  ])("takes %s from the file that the variable with _FILE behind it names", (variable, content, path, value) => {
+    const file = temporaryFile("secret", content);
+    const origin = { source: "environment", variable: `${variable}_FILE` };
+    expect(readEnvironment({ [`${variable}_FILE`]: file })).toEqual([{ path, value, origin }]);
+  });
+
+  it("prefers the variable itself to its file", () => {
+    const environment = { PARALLAX_REDIS_URL: "redis://a:1", PARALLAX_REDIS_URL_FILE: "/nowhere" };
+    expect(readEnvironment(environment)).toMatchObject([{ value: "redis://a:1" }]);
+  });
+
+  it("takes nothing but secrets from files", () => {
+    expect(readEnvironment({ PARALLAX_NODE_ID_FILE: "/nowhere" })).toEqual([]);
+  });
+
+  it("names a secret's file that can't be read", () => {
+    expect(refusal("", { environment: { PARALLAX_REDIS_URL_FILE: "/nowhere/secret" } }).message).toMatch(
+      /^reading \/nowhere\/secret: the file can't be read; /,
+    );
+  });
+
+  it("does not show a token that is refused", () => {
+    const { message, problems } = refusal("", { environment: { PARALLAX_API_TOKEN: "api:s3cret" } });
+    expect(problems).toEqual(["PARALLAX_API_TOKEN server.auth.tokens.0.token: use 8 characters or more"]);
+    expect(message).not.toContain("s3cret");
+  });
+});
+
+describe("tokens in a variable", () => {
+  it("are roles and tokens, and a bare one is an admin's", () => {
+    expect(parseTokens("api:one, agent:two,admin:three\nfour,")).toEqual([
+      { role: "api", token: "one" },
+      { role: "agent", token: "two" },
+      { role: "admin", token: "three" },
+      { role: "admin", token: "four" },
+    ]);
+  });
+
+  it("may contain colons", () => {
+    expect(parseTokens("api:a:b")).toEqual([{ role: "api", token: "a:b" }]);
+    expect(parseTokens("a:b")).toEqual([{ role: "admin", token: "a:b" }]);
+  });
+});
+
+describe("a configuration file", () => {
+  it("knows on which line each key stands, and the nearest above for one that is not there", () => {
+    const file = temporaryFile(
+      "c.yaml",
+      "# comment\nredis:\n  sentinel:\n    master: m\nserver: { port: 1 }\n",
+    );
+    const { originOf } = readConfigFile(file);
+    const lineOf = (...path: string[]): unknown => originOf(path);
+    expect(lineOf("redis", "sentinel", "master")).toEqual({ source: "file", file, line: 4 });
+    expect(lineOf("redis", "sentinel", "nodes")).toEqual({ source: "file", file, line: 3 });
+    expect(lineOf("server", "port")).toEqual({ source: "file", file, line: 5 });
+    expect(lineOf("log", "level")).toEqual({ source: "file", file, line: undefined });
+  });
+
+  it("may be empty", () => {
+    expect(readConfigFile(temporaryFile("c.yaml", "# nothing yet\n")).content).toEqual({});
+  });
+
+  it.each([
+    ["is no YAML", "a:\n  b: [1\nredis: { password: s3cret }\n", /^reading \S+:3: this is no YAML: /],
+    ["is no mapping", "- 1\n", /: write a mapping of keys to values at its top$/],
+  ])("is refused when it %s, and not quoted", (_, yaml, expected) => {
+    const { message } = refusal(yaml);
+    expect(message).toMatch(expected);
+    expect(message).not.toContain("s3cret");
+  });
+
+  it("is refused when it can't be read", () => {
+    expect(refusal("", { file: "/nowhere/parallax.yaml" }).message).toBe(
+      "reading /nowhere/parallax.yaml: the file can't be read; check --config and PARALLAX_CONFIG",
+    );
+  });
+});
