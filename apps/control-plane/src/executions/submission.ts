@@ -53,7 +53,8 @@ export function draftExecution(submission: Submission, context: DraftContext): D
     definition,
     deadlineAtMs: nowMs + timeoutMs,
     adoptions: 0,
-    requestDigest: digest(request),
+    // To run one execution again is not to run another of the same input again.
+    requestDigest: digest(retryOf === undefined ? request : { ...request, retryOf }),
     ...(retryOf === undefined ? {} : { retryOf }),
   };
   return { id, record };
