@@ -74,14 +74,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     onFinished: (record) => observe(metrics, record),
   });
 
-  const health = createHealth({ clock, logger, serviceId: nodeId });
-  watchHealth({
-    health,
-    redis: backends.redis,
-    election,
-    membership,
-    mustLead: !enabled && backends.kind === "redis",
-  });
+  const health = healthOf({ ...context, ...cluster });
   const metrics = metricsOf({ ...context, ...cluster, bus, work });
 
   const lead = createLeadership({
@@ -117,6 +110,14 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     drain,
     traffic,
   };
+}
+
+function healthOf(node: NodeContext & ClusterParts): Health {
+  const { config, backends, nodeId, clock, logger, election, membership } = node;
+  const health = createHealth({ clock, logger, serviceId: nodeId });
+  const mustLead = !config.highAvailability.enabled && backends.kind === "redis";
+  watchHealth({ health, redis: backends.redis, election, membership, mustLead });
+  return health;
 }
 
 function metricsOf(node: Pick<NodeParts, keyof NodeContext | keyof ClusterParts | "bus" | "work">): Metrics {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeBackend, eventually } from "@parallax/testing";
 import { Redis } from "ioredis";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, onTestFailed } from "vitest";
 import { clientOf, startAgents, startBalancer, startStream, watchFinals } from "./load.ts";
 import { type LocalCluster, parallax, startCluster } from "./local-cluster.ts";
 
@@ -28,6 +28,9 @@ describeBackend(
     const ids = ["parallax-control-plane-0", "parallax-control-plane-1", "parallax-control-plane-2"];
 
     beforeEach(async () => {
+      onTestFailed(() => {
+        for (const id of ids) console.log(cluster.node(id).output().split("\n").slice(-40).join("\n"));
+      });
       cluster = await startCluster(3);
       agents = await startAgents(20, cluster.urls);
       redis = new Redis(cluster.redis.url);
