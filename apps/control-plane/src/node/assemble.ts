@@ -46,8 +46,8 @@ export interface NodeParts extends NodeContext, ClusterParts {
 
 /** Composes a node: stores, then the packages on them, then the services on those. */
 export async function assemble(context: NodeContext): Promise<NodeParts> {
-  const { config, backends, nodeId, clock, random, logger } = context;
-  const { memberHealth, stateSync, enabled, leaderElection } = config.highAvailability;
+  const { config, backends, clock, random, logger } = context;
+  const { memberHealth, stateSync, leaderElection } = config.highAvailability;
   const { checkIntervalMs, timeoutMs, unhealthyThreshold } = memberHealth;
   const { batchSize } = stateSync;
   const onError = (error: unknown): void =>
