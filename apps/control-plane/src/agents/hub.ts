@@ -136,7 +136,9 @@ export function createHub(options: HubOptions): Hub {
       heartbeatMs: agentLimits.heartbeatMs,
       reconnect: { graceMs: reconnectGraceMs, spreadMs },
     });
-    if (!draining) roster.put({ agentId, capabilities: hello.capabilities, slots: hello.maxConcurrentTasks });
+    const { capabilities, maxConcurrentTasks: slots } = hello;
+    const holding = hello.holding.map(({ taskId }) => taskId);
+    if (!draining) roster.put({ agentId, capabilities, slots, holding });
     for (const { taskId, attempt } of hello.holding) {
       hold(agentId, taskId, attempt);
       reports.accepted(taskId, attempt);

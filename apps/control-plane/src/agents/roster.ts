@@ -24,6 +24,8 @@ export interface Roster {
     readonly agentId: string;
     readonly capabilities: readonly string[];
     readonly slots: number;
+    /** Tasks that it brings along: they take their slots before a free one is told of. */
+    readonly holding?: readonly string[];
   }): void;
   remove(agentId: string): void;
   get(agentId: string): RosterEntry | undefined;
@@ -77,7 +79,7 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
   }
 
   return {
-    put({ agentId, capabilities, slots }) {
+    put({ agentId, capabilities, slots, holding = [] }) {
       const entry: Entry = entries.get(agentId) ?? {
         agentId,
         capabilities: new Set(),
@@ -86,6 +88,7 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
       };
       entry.capabilities = new Set(capabilities);
       entry.slots = slots;
+      for (const taskId of holding) entry.held.add(taskId);
       entries.set(agentId, entry);
       refile(entry);
       if (hasFree(entry)) onFree(agentId);

@@ -11,7 +11,7 @@ export interface ExchangeOptions {
   readonly nodeId: string;
   readonly dispatcher: Dispatcher;
   readonly roster: Roster;
-  readonly hub: () => Hub;
+  readonly hub: () => Pick<Hub, "has" | "send">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The other nodes that take work. */
@@ -32,6 +32,8 @@ const offerHoldMs = 5000;
 /** What this node asked others for, and does for others: agents found across the cluster, and tasks brought to them. */
 export interface Exchange extends Broker, Courier {
   receive(message: NodeMessage): void;
+  /** Forgets what was asked for and what is held for others; no timer is left. */
+  close(): void;
 }
 
 export function createExchange(options: ExchangeOptions): Exchange {
@@ -50,7 +52,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
         release(taskId, grant);
         return;
       }
-      close();
+      withdraw(grant.nodeId);
       wanted.onGranted(grant);
     };
     const line = dispatcher.request({
@@ -59,18 +61,21 @@ export function createExchange(options: ExchangeOptions): Exchange {
       excluded: wanted.excluded,
       onGranted: (agentId) => settle({ agentId, nodeId }),
     });
-    function close(): void {
+    /** Whoever granted holds an agent for us: a withdrawal there would free it for somebody else. */
+    function withdraw(grantedBy?: string): void {
       if (!open) return;
       open = false;
       if (!seeking.delete(taskId)) return;
+      if (seeking.size === 0) stopReminding();
       line.withdraw();
-      for (const peer of peers()) send(peer, { type: "withdraw", from: nodeId, taskIds: [taskId] });
+      for (const peer of peers())
+        if (peer !== grantedBy) send(peer, { type: "withdraw", from: nodeId, taskIds: [taskId] });
     }
     if (open) {
       seeking.set(taskId, { ...wanted, onGranted: settle });
       askSoon(taskId);
     }
-    return close;
+    return () => withdraw();
   }
 
   /** All that is asked for in one tick goes in one message per node. */
@@ -82,11 +87,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
         ask([...asked]);
       });
     newAsks.add(taskId);
-    reminder ??= clock.every(askEveryMs, () => {
-      if (seeking.size > 0) return ask([...seeking.keys()]);
-      reminder?.();
-      reminder = undefined;
-    });
+    reminder ??= clock.every(askEveryMs, () => ask([...seeking.keys()]));
+  }
+
+  function stopReminding(): void {
+    reminder?.();
+    reminder = undefined;
   }
 
   function ask(taskIds: readonly string[]): void {
@@ -232,6 +238,11 @@ export function createExchange(options: ExchangeOptions): Exchange {
         default:
           return;
       }
+    },
+    close() {
+      seeking.clear();
+      stopReminding();
+      for (const key of [...foreign.keys()]) giveUp(key);
     },
   };
 }

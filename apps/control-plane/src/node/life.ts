@@ -134,6 +134,7 @@ async function sleepUnlessAborted(clock: Clock, ms: number, signal: AbortSignal)
 export async function close({ work, metrics, health, store, bus }: NodeParts, logger: Logger): Promise<void> {
   work.hub.terminate();
   work.ownership.dropAll();
+  work.exchange.close();
   work.finals.close();
   work.patterns.close();
   metrics.close();

@@ -46,11 +46,14 @@ describe("the environment", () => {
       ["server", "auth", "tokens"],
       [{ token: "12345678", role: "api" }],
     ],
-  ])("takes %s from the file that the variable with _FILE behind it names", (variable, content, path, value) => {
-    const file = temporaryFile("secret", content);
-    const origin = { source: "environment", variable: `${variable}_FILE` };
-    expect(readEnvironment({ [`${variable}_FILE`]: file })).toEqual([{ path, value, origin }]);
-  });
+  ])(
+    "takes %s from the file that the variable with _FILE behind it names",
+    (variable, content, path, value) => {
+      const file = temporaryFile("secret", content);
+      const origin = { source: "environment", variable: `${variable}_FILE` };
+      expect(readEnvironment({ [`${variable}_FILE`]: file })).toEqual([{ path, value, origin }]);
+    },
+  );
 
   it("prefers the variable itself to its file", () => {
     const environment = { PARALLAX_REDIS_URL: "redis://a:1", PARALLAX_REDIS_URL_FILE: "/nowhere" };
