@@ -21,17 +21,27 @@ const count = { passed: 0, failed: 0 };
 /** @typedef {import("./command.mjs").Outcome & { note?: string }} Outcome */
 
 /**
+ * @param {boolean} ok
+ * @param {string} title
+ * @param {number} since
+ * @param {string} [note]
+ */
+function line(ok, title, since, note) {
+  const seconds = ((performance.now() - since) / 1000).toFixed(1).padStart(6);
+  console.log(`${ok ? "  ok    " : "  FAILED"} ${title.padEnd(32)}${seconds} s${note ? `   ${note}` : ""}`);
+}
+
+/**
  * Runs one gate and writes its line; the output follows only where it failed.
  *
  * @param {string} title
  * @param {() => Outcome | Promise<Outcome>} check
  */
 async function gate(title, check) {
-  const gateStartedAtMs = performance.now();
+  const since = performance.now();
   const { ok, output, note } = await check();
   count[ok ? "passed" : "failed"] += 1;
-  const seconds = ((performance.now() - gateStartedAtMs) / 1000).toFixed(1).padStart(6);
-  console.log(`${ok ? "  ok    " : "  FAILED"} ${title.padEnd(32)}${seconds} s${note ? `   ${note}` : ""}`);
+  line(ok, title, since, note);
   if (!ok) console.log(`\n${output.trim().replace(/^/gm, "    ")}\n`);
   return ok;
 }
@@ -83,19 +93,21 @@ async function packageGates() {
 
 /** @returns {Promise<import("./vitest-reporter.mjs").Summary>} */
 async function tests() {
+  const since = performance.now();
   const file = join(directory, "summary.json");
   const { ok } = await run(
     join(root, "node_modules/.bin/vitest"),
     ["run", "--silent=passed-only", "--reporter=./scripts/vitest-reporter.mjs"],
     { timeoutMs: remainingMs(), env: { PARALLAX_TEST_SUMMARY: file }, show: true },
   );
-  if (!existsSync(file)) {
-    console.log("vitest ended before its tests did");
-    return { passed: 0, failed: 1, skipped: [], backends: {} };
-  }
   /** @type {import("./vitest-reporter.mjs").Summary} */
-  const summary = JSON.parse(readFileSync(file, "utf8"));
-  return ok || summary.failed > 0 ? summary : { ...summary, failed: 1 };
+  const summary = existsSync(file)
+    ? JSON.parse(readFileSync(file, "utf8"))
+    : { passed: 0, failed: 0, skipped: [], backends: {} };
+  // A run that ends badly without a failed test was cut off, or has failed as a whole.
+  if (!ok && summary.failed === 0) summary.failed = 1;
+  line(summary.failed === 0, "tests", since, `${summary.passed} passed, ${summary.failed} failed`);
+  return summary;
 }
 
 /** @param {import("./vitest-reporter.mjs").Summary} summary */
