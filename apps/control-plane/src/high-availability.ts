@@ -122,14 +122,16 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
     },
     async stepDown() {
       const leader = election.leader();
+      if (!leader)
+        throw new ParallaxError("no_leader", "stepping down: nobody leads at present; see /ha/status");
       const { members } = await freshView();
-      const standbys = members.filter((member) => member.id !== leader?.nodeId && mayLead(member));
+      const standbys = members.filter((member) => member.id !== leader.nodeId && mayLead(member));
       if (standbys.length === 0) {
         const message =
           "stepping down: no healthy standby could take over, so nothing was changed; start another node first";
         throw new ParallaxError("no_standby", message);
       }
-      return change(leader, leader ? () => askToStepDown(leader.nodeId) : undefined);
+      return change(leader, () => askToStepDown(leader.nodeId));
     },
     async elect(force) {
       const leader = election.leader();

@@ -6,7 +6,8 @@ import { join } from "node:path";
 /** A process of the local cluster. */
 export interface Child {
   readonly name: string;
-  readonly exited: Promise<number | null>;
+  /** How it ended: `code 0`, `SIGKILL`. */
+  readonly exited: Promise<string>;
   /** SIGTERM, and SIGKILL after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -34,9 +35,9 @@ export function startChild(options: StartChildOptions): Child {
   const log = createWriteStream(join(logDirectory, `${name}.log`));
   child.stdout?.pipe(log, { end: false });
   child.stderr?.pipe(log, { end: false });
-  const exited = once(child, "exit").then(([code]: (number | null)[]) => {
+  const exited = once(child, "exit").then(([code, signal]: (number | string | null)[]) => {
     log.end();
-    return code ?? null;
+    return code === null ? String(signal) : `code ${code}`;
   });
   return {
     name,

@@ -3,6 +3,7 @@ import { createClient } from "@parallax/client";
 import { noopLogger, ParallaxError, systemClock } from "@parallax/core";
 import { createMemorySpace, memoryBackends } from "../backends.ts";
 import { loadConfig } from "../config/load.ts";
+import type { Setting } from "../config/sources.ts";
 import { runNode } from "../node/run-node.ts";
 import { startChild } from "./children.ts";
 import { freePort } from "./free-port.ts";
@@ -10,8 +11,8 @@ import { freePort } from "./free-port.ts";
 /** The nodes of a local cluster. */
 export interface DevNodes {
   readonly urls: readonly string[];
-  /** Rejects when a node ends that was not told to. */
-  readonly failed: Promise<never>;
+  /** Rejects when the last node has ended that was not told to. The others go on when one of them ends. */
+  readonly allEnded: Promise<never>;
   stop(): Promise<void>;
 }
 
@@ -22,10 +23,12 @@ export interface StartNodesOptions {
   readonly redisUrl: string | undefined;
   readonly logDirectory: string;
   readonly signal: AbortSignal;
+  /** A node ended that was not told to. */
+  readonly onEnded: (id: string, how: string) => void;
 }
 
-/** A local cluster leaves quickly: there is no load balancer to wait for. */
-const drainTimeout = "2s";
+/** A local cluster leaves quickly, for there is no load balancer to wait for, and has a leader soon. */
+const quick = { PARALLAX_DRAIN_TIMEOUT: "2s", PARALLAX_HA_LEASE_DURATION: "3s" };
 const readyTimeoutMs = 30_000;
 
 /** Real processes where there is a Redis; else all nodes in this process, on memory that they share. */
@@ -36,16 +39,25 @@ export async function startNodes(options: StartNodesOptions): Promise<DevNodes> 
     port: String(port),
     id: `parallax-control-plane-${index}`,
   }));
-  const { redisUrl } = options;
+  const { redisUrl, signal, onEnded } = options;
   const nodes = redisUrl === undefined ? embedded(settings, options) : processes(settings, redisUrl, options);
-  const failed = Promise.race(nodes.map(({ ended }) => ended));
-  failed.catch(() => {});
-  await Promise.race([untilReady(urls, options.signal), failed]);
-  return { urls, failed, stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))) };
+  const ends = nodes.map(({ id, ended }) => ended.then((how) => onEnded(id, how)));
+  const allEnded = Promise.all(ends).then((): never => {
+    throw new ParallaxError("nodes_ended", "running the cluster: all nodes have ended; see their logs");
+  });
+  allEnded.catch(() => {});
+  const oneEnded = Promise.race(
+    nodes.map(({ id, ended }) => ended.then((how) => Promise.reject(startError(id, how)))),
+  );
+  oneEnded.catch(() => {});
+  await Promise.race([untilReady(urls, signal), oneEnded]);
+  return { urls, allEnded, stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))) };
 }
 
 interface RunningNode {
-  readonly ended: Promise<never>;
+  readonly id: string;
+  /** How it ended, if it was not told to. */
+  readonly ended: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -63,19 +75,17 @@ function processes(
   return settings.map(({ port, id }) => {
     const args = [fileURLToPath(bin), "start", "--ha", "--patterns", patternsDirectory];
     const env = {
+      ...quick,
       PARALLAX_REDIS_URL: redisUrl,
       PARALLAX_NODE_ID: id,
       PARALLAX_PORT: port,
       PARALLAX_ADVERTISE_ADDRESS: `127.0.0.1:${port}`,
-      PARALLAX_DRAIN_TIMEOUT: drainTimeout,
     };
     const child = startChild({ name: id, command: process.execPath, args, env, logDirectory });
     let stopping = false;
-    const ended = child.exited.then(
-      (code): Promise<never> => (stopping ? new Promise(() => {}) : Promise.reject(nodeEnded(id, code))),
-    );
     return {
-      ended,
+      id,
+      ended: child.exited.then((how) => (stopping ? never : how)),
       stop() {
         stopping = true;
         return child.stop(5000);
@@ -90,33 +100,24 @@ function embedded(
 ): RunningNode[] {
   const space = createMemorySpace();
   return settings.map(({ port, id }) => {
-    const environment = { PARALLAX_PORT: port, PARALLAX_NODE_ID: id, PARALLAX_DRAIN_TIMEOUT: drainTimeout };
-    const { config } = loadConfig({
-      file: undefined,
-      environment,
-      flags: [
-        {
-          path: ["patterns", "directory"],
-          value: patternsDirectory,
-          origin: { source: "flag", flag: "patterns" },
-        },
-        {
-          path: ["node", "address"],
-          value: `127.0.0.1:${port}`,
-          origin: { source: "flag", flag: "address" },
-        },
-      ],
-    });
+    const environment = {
+      ...quick,
+      PARALLAX_PORT: port,
+      PARALLAX_NODE_ID: id,
+      PARALLAX_ADVERTISE_ADDRESS: `127.0.0.1:${port}`,
+    };
+    const { config } = loadConfig({ environment, flags: [patternsFlag(patternsDirectory)] });
+    // The configuration asks for Redis where there are several nodes; these share their memory instead.
+    const highAvailability = { ...config.highAvailability, enabled: true };
+    const backends = memoryBackends(space);
     const controller = new AbortController();
     const running = runNode(
-      { config, backends: memoryBackends(space), logger: noopLogger },
+      { config: { ...config, highAvailability }, backends, logger: noopLogger },
       controller.signal,
     );
     return {
-      ended: running.then(
-        (): Promise<never> =>
-          controller.signal.aborted ? new Promise(() => {}) : Promise.reject(nodeEnded(id, 0)),
-      ),
+      id,
+      ended: running.then(() => (controller.signal.aborted ? never : "a drain")),
       stop() {
         controller.abort();
         return running;
@@ -125,11 +126,15 @@ function embedded(
   });
 }
 
-function nodeEnded(id: string, code: number | null): ParallaxError {
-  return new ParallaxError(
-    "node_ended",
-    `running the cluster: node ${id} ended with code ${code ?? "none"}; see its log`,
-  );
+function patternsFlag(value: string): Setting {
+  return { path: ["patterns", "directory"], value, origin: { source: "flag", flag: "patterns" } };
+}
+
+/** What was told to end has not ended by itself. */
+const never = new Promise<string>(() => {});
+
+function startError(id: string, how: string): ParallaxError {
+  return new ParallaxError("node_ended", `starting the cluster: node ${id} ended with ${how}; see its log`);
 }
 
 async function untilReady(urls: readonly string[], signal: AbortSignal): Promise<void> {

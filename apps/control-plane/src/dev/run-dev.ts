@@ -51,6 +51,7 @@ export async function runDev(options: DevOptions): Promise<boolean> {
       redisUrl: redis?.url,
       logDirectory: directory,
       signal: io.signal,
+      onEnded: (id, how) => screen.line(`${id} has ended (${how}); the others go on.`),
     });
     stops.push(() => nodes.stop());
     const agents = startAgents(options, workload, nodes.urls, directory);
@@ -91,10 +92,11 @@ async function useCluster(run: {
   const view = drawCluster(screen, nodes.urls, stopView.signal);
   let ok = true;
   try {
-    if (workload) ok = await Promise.race([runWorkload(workload, nodes.urls, screen, signal), nodes.failed]);
+    if (workload)
+      ok = await Promise.race([runWorkload(workload, nodes.urls, screen, signal), nodes.allEnded]);
     if (!options.exit && !signal.aborted) {
       screen.line(whereToLook(nodes.urls, logs));
-      await Promise.race([interrupted(signal), nodes.failed]);
+      await Promise.race([interrupted(signal), nodes.allEnded]);
     }
     return ok || signal.aborted;
   } finally {
@@ -184,7 +186,7 @@ async function agentsConnected(nodes: DevNodes, wanted: number, signal: AbortSig
   const client = createClient({ url: nodes.urls });
   const deadlineMs = systemClock.now() + agentsTimeoutMs;
   while (!signal.aborted) {
-    const { agents } = await Promise.race([client.agents.list({ signal }), nodes.failed]);
+    const { agents } = await Promise.race([client.agents.list({ signal }), nodes.allEnded]);
     if (agents.filter(({ status }) => status === "connected").length >= wanted) return;
     if (systemClock.now() > deadlineMs) {
       throw new ParallaxError(

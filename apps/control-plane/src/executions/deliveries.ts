@@ -37,11 +37,12 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const entry: Sent = { delivery, cancelTimer: () => {} };
     const firstSentMs = clock.now();
     const attempt = (): void => {
-      if (clock.now() - firstSentMs >= graceMs) {
+      const leftMs = firstSentMs + graceMs - clock.now();
+      if (leftMs <= 0) {
         onLost(delivery.taskId, delivery.attempt);
         return;
       }
-      entry.cancelTimer = clock.after(Math.min(resendEveryMs, graceMs), attempt);
+      entry.cancelTimer = clock.after(Math.min(resendEveryMs, leftMs), attempt);
       courier.deliver({ ...delivery, resend: clock.now() > firstSentMs });
     };
     sent.set(delivery.taskId, entry);

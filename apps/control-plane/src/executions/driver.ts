@@ -122,6 +122,8 @@ export function createDriver(options: DriverOptions): Driver {
     );
     if (next.record !== state.record && !(await write(next))) return false;
     state = next;
+    // Dropped while it was written: whoever owns it now acts on what was written.
+    if (signal.aborted) return false;
     act();
     if (isFinal(state.record.status)) end("finished");
     else if (state.record.status === "aggregating") finishAggregation();

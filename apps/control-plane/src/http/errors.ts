@@ -25,6 +25,7 @@ const statusOfCode: Readonly<Record<string, ContentfulStatusCode>> = {
   execution_finished: 409,
   execution_open: 409,
   ha_disabled: 409,
+  no_leader: 409,
   no_standby: 409,
   gone: 410,
   too_large: 413,

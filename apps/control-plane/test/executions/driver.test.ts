@@ -1,0 +1,241 @@
+import { noopLogger } from "@parallax/core";
+import { createVirtualClock, type VirtualClock } from "@parallax/testing";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Broker, Courier, Delivery, Seek } from "../../src/executions/broker.ts";
+import { createDriver, type Driver } from "../../src/executions/driver.ts";
+import type { Letter } from "../../src/executions/inbox.ts";
+import type { Journal, JournalChange, JournalOutcome } from "../../src/executions/journal.ts";
+import type { ExecutionRecord } from "../../src/executions/record.ts";
+import { createStoreTime } from "../../src/store-time.ts";
+
+const id = "exec_1";
+const graceMs = 5000;
+
+/** A world of one execution: everything that its driver touches, recorded. */
+function world(agents: number) {
+  const clock: VirtualClock = createVirtualClock();
+  const writes: JournalChange[] = [];
+  const delivered: Delivery[] = [];
+  const cancelled: string[] = [];
+  const released: string[] = [];
+  const seeks = new Map<string, Seek>();
+  let answer: (change: JournalChange) => Promise<JournalOutcome> = async ({ version }) => ({
+    outcome: "written",
+    version: version + 1,
+    outageMs: 0,
+  });
+  const journal: Journal = {
+    write(change) {
+      writes.push(change);
+      return answer(change);
+    },
+  };
+  const broker: Broker = {
+    seek(seek) {
+      seeks.set(seek.taskId, seek);
+      return () => seeks.delete(seek.taskId);
+    },
+    release: (taskId) => released.push(taskId),
+  };
+  const courier: Courier = {
+    deliver: (delivery) => delivered.push(delivery),
+    cancel: ({ taskId }) => cancelled.push(taskId),
+  };
+  const storeTime = createStoreTime(clock, Date.UTC(2026, 0, 1));
+  const record: ExecutionRecord = {
+    status: "pending",
+    pattern: "p",
+    nodeId: "node-0",
+    owner: "node-0#a",
+    input: "in",
+    tasks: Array.from({ length: agents }, (_, index) => ({
+      id: `${id}:${index}`,
+      status: "waiting",
+      assignments: [],
+      failures: 0,
+    })),
+    createdAt: new Date(storeTime.now()).toISOString(),
+    definition: {
+      name: "p",
+      capabilities: ["c"],
+      agents: { min: agents, max: agents },
+      retries: 0,
+      aggregate: { strategy: "majority" },
+    },
+    deadlineAtMs: storeTime.now() + 60_000,
+    adoptions: 0,
+    requestDigest: "",
+  };
+  const ended: string[] = [];
+  const start = (change: Partial<ExecutionRecord> = {}, letters: readonly Letter[] = []): Driver =>
+    createDriver({
+      id,
+      record: { ...record, ...change },
+      version: 1,
+      letters,
+      owner: "node-0#a",
+      journal,
+      broker,
+      courier,
+      clock,
+      storeTime,
+      logger: noopLogger,
+      reconnectGraceMs: graceMs,
+      onEnded: (how) => ended.push(how),
+    });
+  return {
+    clock,
+    writes,
+    delivered,
+    cancelled,
+    released,
+    seeks,
+    ended,
+    start,
+    answerWith(next: typeof answer) {
+      answer = next;
+    },
+    grant(index: number, agentId = `agent_${index}`) {
+      seeks.get(`${id}:${index}`)?.onGranted({ agentId, nodeId: "node-0" });
+    },
+  };
+}
+
+const resultOf = (index: number, value: unknown): Letter => ({
+  kind: "result",
+  taskId: `${id}:${index}`,
+  attempt: 1,
+  agentId: `agent_${index}`,
+  agentName: "a",
+  result: value,
+});
+
+describe("a driver", () => {
+  let at: ReturnType<typeof world>;
+  beforeEach(() => {
+    at = world(2);
+  });
+
+  it("journals an assignment before its task leaves (X3)", async () => {
+    let written: (outcome: JournalOutcome) => void = () => {};
+    at.answerWith(() => new Promise((resolve) => (written = resolve)));
+    at.start();
+    await at.clock.settle();
+    at.grant(0);
+    await at.clock.settle();
+    expect(at.writes).toHaveLength(1);
+    expect(at.delivered).toEqual([]);
+    written({ outcome: "written", version: 2, outageMs: 0 });
+    await at.clock.settle();
+    expect(at.delivered.map(({ taskId }) => taskId)).toEqual([`${id}:0`]);
+  });
+
+  it("puts what happens in one tick into one write", async () => {
+    at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    expect(at.writes.map(({ after }) => after.status)).toEqual(["running"]);
+  });
+
+  it("sends a task again until its agent has accepted it, and gives the attempt up after the grace (X8)", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    driver.accepted(`${id}:1`, 1);
+    await at.clock.advance(graceMs);
+    expect(at.delivered.filter(({ taskId }) => taskId === `${id}:1`)).toHaveLength(1);
+    expect(at.delivered.filter(({ taskId }) => taskId === `${id}:0`).length).toBeGreaterThan(1);
+    expect(driver.record.tasks.map((task) => task.status)).toEqual(["waiting", "assigned"]);
+    expect(driver.record.tasks[0]?.failures).toBe(0);
+    expect([...at.seeks.keys()]).toEqual([`${id}:0`]);
+  });
+
+  it("sends nothing any more once it was dropped, though a write was under way", async () => {
+    let written: (outcome: JournalOutcome) => void = () => {};
+    at.answerWith(() => new Promise((resolve) => (written = resolve)));
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    await at.clock.settle();
+    driver.drop();
+    written({ outcome: "written", version: 2, outageMs: 0 });
+    await driver.stopped;
+    await at.clock.advance(60_000);
+    expect(at.delivered).toEqual([]);
+    expect(at.clock.timers).toBe(0);
+  });
+
+  it("gives back an agent that it can't use, and stops when another node owns the execution", async () => {
+    at.answerWith(async () => ({ outcome: "not-ours" }));
+    at.start();
+    await at.clock.settle();
+    at.grant(0);
+    await at.clock.settle();
+    expect(at.released).toEqual([`${id}:0`]);
+    expect(at.ended).toEqual(["not-ours"]);
+    expect(at.clock.timers).toBe(0);
+  });
+
+  it("completes, and leaves nothing behind", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    for (const index of [0, 1]) driver.push(resultOf(index, "x"));
+    await at.clock.settle();
+    expect(at.writes.map(({ after }) => after.status)).toEqual(["running", "aggregating", "completed"]);
+    expect(driver.record.result).toBe("x");
+    expect(at.ended).toEqual(["finished"]);
+    expect(at.cancelled).toEqual([]);
+    expect(at.clock.timers).toBe(0);
+  });
+
+  it("resumes an aggregation with the results that it had used, whatever came in later (attack A4)", async () => {
+    const done = (index: number) => ({
+      id: `${id}:${index}`,
+      status: "completed" as const,
+      assignments: [{ agentId: `agent_${index}`, nodeId: "node-1" }],
+      failures: 0,
+    });
+    const cancelled = { ...done(1), status: "cancelled" as const };
+    const driver = at.start({ status: "aggregating", tasks: [done(0), cancelled] }, [
+      resultOf(0, "x"),
+      resultOf(1, "y"),
+    ]);
+    await at.clock.settle();
+    expect(driver.record).toMatchObject({ status: "completed", result: "x" });
+  });
+
+  it("cancels what its agents still work on when it is cancelled", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    driver.push(resultOf(0, "x"));
+    await at.clock.settle();
+    driver.push({ kind: "cancel", reason: "no more" });
+    await at.clock.settle();
+    expect(at.cancelled).toEqual([`${id}:1`]);
+    expect(driver.record.status).toBe("cancelled");
+  });
+
+  it("adds to the deadline what the store's absence took (X8)", async () => {
+    const driver = at.start();
+    const deadlineAtMs = driver.record.deadlineAtMs;
+    at.answerWith(async ({ version }) => ({
+      outcome: "written",
+      version: version + 1,
+      outageMs: version === 1 ? 7000 : 0,
+    }));
+    await at.clock.settle();
+    at.grant(0);
+    await at.clock.settle();
+    expect(driver.record.deadlineAtMs).toBe(deadlineAtMs + 7000);
+  });
+});
