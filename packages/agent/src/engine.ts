@@ -1,5 +1,5 @@
 import { errorMessage, isParallaxError, ParallaxError } from "@parallax/core";
-import type { TaskFrame } from "@parallax/protocol";
+import { agentLimits, type TaskFrame } from "@parallax/protocol";
 import type { AgentEvent } from "./agent-events.ts";
 import { type Connector, createConnector } from "./connector.ts";
 import type { Task, TaskHandler } from "./handler.ts";
@@ -30,7 +30,7 @@ export function createEngine({ settings, handlers, notify }: EngineOptions): Eng
   const { clock, logger, random, name, maxConcurrentTasks, metadata } = settings;
   const session = createSession({
     name,
-    capabilities: [...new Set([...handlers.keys(), ...settings.capabilities])],
+    capabilities: allCapabilities(handlers, settings),
     maxConcurrentTasks,
     metadata,
     choose: (capabilities) => capabilities.find((capability) => handlers.has(capability)),
@@ -121,6 +121,14 @@ export function createEngine({ settings, handlers, notify }: EngineOptions): Eng
       notify({ type: "stopped", owed: session.owed });
     },
   };
+}
+
+/** Those with a handler and the further ones. @throws ParallaxError `invalid_option` past what `hello` can carry. */
+function allCapabilities(handlers: EngineOptions["handlers"], settings: AgentSettings): readonly string[] {
+  const all = [...new Set([...handlers.keys(), ...settings.capabilities])];
+  if (all.length <= agentLimits.maxCapabilities) return all;
+  const message = `starting the agent with ${all.length} capabilities: have at most ${agentLimits.maxCapabilities}`;
+  throw new ParallaxError("invalid_option", message, { details: { path: "capabilities" } });
 }
 
 function toTask(frame: TaskFrame, capability: string): Task {

@@ -119,7 +119,7 @@ export class ParallaxAgent {
    * Connects, and keeps connecting. Resolves once a node has welcomed the agent.
    *
    * @throws ParallaxError `gave_up` if it gives up before that; `aborted` if `signal` aborts before, and then it has stopped;
-   * `already_started`; `no_handler` if nothing was registered.
+   * `already_started`; `no_handler` if nothing was registered; `invalid_option` with more than 64 capabilities.
    */
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#engine?.connecting)

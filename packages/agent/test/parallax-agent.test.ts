@@ -108,6 +108,8 @@ describe("starting", () => {
     expect(() => agent.onTask("more", echo)).toThrow(expect.objectContaining({ code: "already_started" }));
     const bare = new ParallaxAgent({ controlPlaneUrl: "http://a:1" });
     await expect(bare.start()).rejects.toMatchObject({ code: "no_handler" });
+    const { agent: many } = setUp({ capabilities: Array.from({ length: 64 }, (_, index) => `c${index}`) });
+    await expect(many.start()).rejects.toMatchObject({ code: "invalid_option" });
   });
 
   it("gives up after its retries, and can be started anew", async () => {

@@ -97,6 +97,18 @@ describe("an agent that lost its connection", () => {
     });
   });
 
+  it("is one of many that do not come back at once: 2,000 agents, never 4 % of them within 100 ms", () => {
+    const random = seededRandom(11);
+    const buckets = new Map<number, number>();
+    for (let agent = 0; agent < 2_000; agent += 1) {
+      const step = createReconnect(policy, random).after(stable, true);
+      if (step.type !== "wait") throw new Error("an agent gave up");
+      const bucket = Math.floor(step.delayMs / 100);
+      buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1);
+    }
+    expect(Math.max(...buckets.values())).toBeLessThan(80);
+  });
+
   it("begins to count anew after ten stable seconds, and not before", () => {
     const core = reconnect();
     repeat(3, core, failed, false);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { agentLimits } from "./agent/transport.ts";
 
 /**
  * A duration as people write it, `250ms`, `15s`, `1m`, `2h`, or a number of milliseconds; `parseDuration` of the core package
@@ -24,7 +25,10 @@ export const capabilitySchema: z.ZodType<string> = z
   .meta({ description: "The name of a capability.", examples: ["classification"] });
 
 /** At least one capability. An agent must have them all. */
-export const capabilitiesSchema: z.ZodType<readonly string[]> = z.array(capabilitySchema).min(1).max(64);
+export const capabilitiesSchema: z.ZodType<readonly string[]> = z
+  .array(capabilitySchema)
+  .min(1)
+  .max(agentLimits.maxCapabilities);
 
 /** The name of a pattern: lower-case letters, digits and dashes, at most 64. */
 export const patternNameSchema: z.ZodType<string> = z

@@ -79,7 +79,7 @@ function readTopics(text: string | undefined): readonly EventTopic[] | undefined
 }
 
 /** One line: the time, what happened, and its facts. */
-export function renderEvent(event: StreamEvent): string {
+function renderEvent(event: StreamEvent): string {
   if (event.kind === "gap") return `gap: some events of ${event.gap.topic} are missing (${event.gap.reason})`;
   if (event.kind === "snapshot") return `${event.execution.id} is ${event.execution.status}`;
   const { at, topic, type, ...facts } = event.event;

@@ -110,7 +110,7 @@ const outcome = { ...attempt, executionId: executionIdSchema };
 const heldTaskSchema: ObjectSchema<HeldTask> = z.object(outcome);
 const concurrencySchema = z.int().min(1).max(agentLimits.maxConcurrentTasks);
 
-export const helloSchema: ObjectSchema<HelloFrame> = z.object({
+const helloSchema: ObjectSchema<HelloFrame> = z.object({
   type: z.literal("hello"),
   name: z.string().min(1).max(128),
   capabilities: capabilitiesSchema,

@@ -10,6 +10,8 @@ export const agentLimits = {
   maxPayloadBytes: 1_048_576,
   /** How deep the arrays and objects of a frame may be nested. */
   maxNesting: 200,
+  /** The most capabilities that an agent has, or a pattern asks for. */
+  maxCapabilities: 64,
   /** The most tasks that an agent takes at once. */
   maxConcurrentTasks: 1000,
   /** The most results that `hello` names as owed. */
