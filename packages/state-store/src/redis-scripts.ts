@@ -52,11 +52,16 @@ local function words(text)
   for word in string.gmatch(text, '%S+') do list[#list + 1] = word end
   return list
 end
--- For the first write of a change: what Redis refuses there leaves the record as it was.
+-- For the first write of a change: what Redis refuses there leaves the record as it was. A full memory and a key of another
+-- type are the change's own bad luck. Anything else, such as READONLY on a demoted primary, holds for the whole script.
+local refused_all = nil
 local function try(...)
   local reply = redis.pcall(...)
-  if type(reply) == 'table' and reply.err then return nil, { 'refused', reply.err } end
-  return reply
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if not string.find(reply.err, 'OOM', 1, true) and not string.find(reply.err, 'WRONGTYPE', 1, true) then
+    refused_all = reply
+  end
+  return nil, { 'refused', reply.err }
 end
 
 local now = math.floor(now_ms())
@@ -134,13 +139,11 @@ end
 
 local function move_entries(before, after)
   if before then redis.call('ZREM', index_key, unpack(before)) end
-  if after then
-    local scored = {}
-    for index = 1, #after do
-      scored[2 * index - 1], scored[2 * index] = '0', after[index]
-    end
-    redis.call('ZADD', index_key, unpack(scored))
+  local scored = {}
+  for index = 1, #after do
+    scored[2 * index - 1], scored[2 * index] = '0', after[index]
   end
+  redis.call('ZADD', index_key, unpack(scored))
 end
 `;
 
@@ -234,7 +237,8 @@ local function delete(change, values)
     local _, refused = try('SET', change.tombstone_key, answer, 'PX', ${rememberedMs})
     if refused then return refused end
   end
-  move_entries(entries_now(change.record_key, values, change.id), nil)
+  local _, refused = try('ZREM', index_key, unpack(entries_now(change.record_key, values, change.id)))
+  if refused then return refused end
   if values._expires then redis.call('ZREM', expiry_key, change.id) end
   redis.call('UNLINK', change.record_key, change.inbox_key, change.log_key)
   if change.event ~= '' then
@@ -249,7 +253,7 @@ local function deposit(change, values)
   if refused then return refused end
   if there then
     -- A repeated deposit waits for replicas as the first did, and WAIT waits for what this connection wrote.
-    if durable then redis.call('HSET', change.inbox_key, inbox_key, there) end
+    if durable then try('HSET', change.inbox_key, inbox_key, there) end
     return { 'occupied', there }
   end
   local bytes = (values._inbox or 0) + #inbox_key + #value
@@ -309,11 +313,11 @@ local function repeated(change, values)
   local version, at
   if values then
     version, at = recall(values._rid or '', change.request)
-    if version and durable then redis.call('HSET', change.record_key, '_rid', values._rid) end
+    if version and durable then try('HSET', change.record_key, '_rid', values._rid) end
   elseif change.tombstone_key then
     local tombstone = redis.call('GET', change.tombstone_key)
     if tombstone then version, at = recall(tombstone, change.request) end
-    if version and durable then redis.call('SET', change.tombstone_key, tombstone, 'KEEPTTL') end
+    if version and durable then try('SET', change.tombstone_key, tombstone, 'KEEPTTL') end
   end
   if version then return { 'ok', tonumber(version), tonumber(at) } end
 end
@@ -341,8 +345,8 @@ local function apply(change)
   if not values then
     if change.op == 'delete' and change.extra ~= 'asked' then
       -- Somebody else took the record's key away. Its entries would be found again and again.
-      redis.call('ZREM', expiry_key, change.id)
-      if #change.unset > 0 then redis.call('ZREM', index_key, unpack(change.unset)) end
+      try('ZREM', expiry_key, change.id)
+      if #change.unset > 0 then try('ZREM', index_key, unpack(change.unset)) end
     end
     return { 'missing' }
   end
@@ -355,7 +359,10 @@ local function apply(change)
 end
 
 local answers = { now }
-for index = 1, tonumber(arg()) do answers[index + 1] = apply(take_change()) end
+for index = 1, tonumber(arg()) do
+  answers[index + 1] = apply(take_change())
+  if refused_all then return refused_all end
+end
 if #events > 0 and topic ~= '' then
   append_events(meta_key, topic_key, channel, topic, partition, now, epoch_candidate, events, max_topic_entries,
     max_topic_age)
@@ -461,8 +468,8 @@ export const raiseFenceScript: Script = defineScript({
 local fence = tonumber(redis.call('GET', KEYS[1]) or '0')
 local term = tonumber(ARGV[1])
 if term < fence then return fence end
-redis.call('SET', KEYS[1], ARGV[1])
-return term
+local reply = redis.pcall('SET', KEYS[1], ARGV[1])
+return reply.err and reply or term
 `,
 });
 
