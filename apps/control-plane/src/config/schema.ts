@@ -3,12 +3,12 @@ import { z } from "zod";
 
 const durationHint = "write a duration such as 250ms, 15s, 1m or 2h, or a number of milliseconds";
 
-/** A duration in milliseconds. */
+/** A duration in whole milliseconds. */
 const duration = z
   .union([z.string(), z.number()], { error: durationHint })
   .transform((value, context): number => {
     try {
-      return parseDuration(value);
+      return Math.round(parseDuration(value));
     } catch {
       context.issues.push({ code: "custom", message: durationHint, input: value });
       return z.NEVER;

@@ -47,6 +47,8 @@ export interface Driver {
   push(event: ExecutionEvent): void;
   /** An agent says that it has the task. */
   accepted(taskId: string, attempt: number): void;
+  /** X6: its record is gone, and is written anew from memory. */
+  restore(): void;
   /** Gives it up without a word: another node owns it now. */
   drop(): void;
   /** Resolves once nothing of this driver runs any more. */
@@ -62,6 +64,7 @@ export function createDriver(options: DriverOptions): Driver {
   let version = options.version;
   let events: ExecutionEvent[] = [...options.letters];
   let turning: Promise<void> | undefined;
+  let isLost = false;
   let cancelAlarm: Unsubscribe = () => {};
   const answered = new Set<string>();
 
@@ -91,7 +94,7 @@ export function createDriver(options: DriverOptions): Driver {
     if (signal.aborted || turning) return;
     turning = turns().finally(() => {
       turning = undefined;
-      if (events.length > 0) wake();
+      if (events.length > 0 || isLost) wake();
     });
   }
 
@@ -120,7 +123,7 @@ export function createDriver(options: DriverOptions): Driver {
       taken.reduce((before, event) => apply(before, event, now), state),
       now,
     );
-    if (next.record !== state.record && !(await write(next))) return false;
+    if ((next.record !== state.record || isLost) && !(await write(next))) return false;
     state = next;
     // Dropped while it was written: whoever owns it now acts on what was written.
     if (signal.aborted) return false;
@@ -131,17 +134,34 @@ export function createDriver(options: DriverOptions): Driver {
   }
 
   async function write(next: ExecutionState): Promise<boolean> {
-    const result = await journal.write(
-      { id, owner, version, before: state.record, after: next.record },
-      signal,
-    );
-    if (result.outcome === "not-ours") {
-      end("not-ours");
-      return false;
+    isLost = false;
+    const letters = [...state.results.values()];
+    const change = { id, owner, version, before: state.record, after: next.record, letters };
+    const result = await journal.write(change, signal);
+    switch (result.outcome) {
+      case "not-ours":
+        end("not-ours");
+        return false;
+      case "refused":
+        refused(next.record, result);
+        return false;
+      case "written":
+        break;
     }
     version = result.version;
     if (result.outageMs > 0) push({ kind: "extended", byMs: result.outageMs });
     return true;
+  }
+
+  /** What is too large to be kept ends the execution, unless it is the end that is too large. */
+  function refused(
+    { status }: ExecutionRecord,
+    error: { readonly code: string; readonly message: string },
+  ): void {
+    logger.error("an execution could not be written", { execution: id, status, ...error });
+    if (status === "failed") return end("not-ours");
+    const { code, message } = error;
+    push({ kind: "aggregation-failed", error: { code, message } });
   }
 
   function act(): void {
@@ -189,6 +209,10 @@ export function createDriver(options: DriverOptions): Driver {
     },
     push,
     accepted: (taskId, attempt) => deliveries.accepted(taskId, attempt),
+    restore() {
+      isLost = true;
+      wake();
+    },
     drop: () => end("not-ours"),
     get stopped() {
       return turning ?? Promise.resolve();

@@ -1,13 +1,25 @@
-import { type Clock, createBackoff, type Logger, type Random, throwIfAborted } from "@parallax/core";
+import {
+  type Clock,
+  createBackoff,
+  isParallaxError,
+  type Logger,
+  type Random,
+  randomId,
+  throwIfAborted,
+} from "@parallax/core";
 import type { BusEvent } from "@parallax/event-bus";
 import type { Collection, Patch } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
+import { type Letter, letterKey } from "./inbox.ts";
 import { type ExecutionRecord, isFinal } from "./record.ts";
 
-/** How a change of an execution ended: written, or this owner has no say any more (S3, S6). */
+/** How a change of an execution ended. */
 export type JournalOutcome =
   | { readonly outcome: "written"; readonly version: number; readonly outageMs: number }
-  | { readonly outcome: "not-ours" };
+  /** This owner has no say any more (S3, S6). */
+  | { readonly outcome: "not-ours" }
+  /** No store will ever take it: it is too large. */
+  | { readonly outcome: "refused"; readonly code: string; readonly message: string };
 
 export interface JournalOptions {
   readonly executions: Collection<ExecutionRecord>;
@@ -35,50 +47,84 @@ export interface JournalChange {
   readonly version: number;
   readonly before: ExecutionRecord;
   readonly after: ExecutionRecord;
+  /** What its inbox holds, as far as the owner knows: it is put back with a record that was lost (X6). */
+  readonly letters: readonly Letter[];
 }
 
 export function createJournal(options: JournalOptions): Journal {
   const { executions, clock, random, storeTime, logger, retentionMs } = options;
 
-  async function attempt({ id, owner, version, before, after }: JournalChange): Promise<JournalOutcome> {
+  async function attempt(change: JournalChange, requestId: string): Promise<JournalOutcome> {
+    const { id, owner, version, before, after } = change;
     const event = eventOf(id, before, after);
     const result = await executions.update(id, difference(before, after), {
       version,
       where: { owner },
+      requestId,
       ...(event ? { event } : {}),
       ...(isFinal(after.status) ? { expiresInMs: retentionMs } : {}),
     });
-    if (result.outcome === "ok") {
-      storeTime.observe(result.storeTimeMs);
-      return { outcome: "written", version: result.version, outageMs: 0 };
+    switch (result.outcome) {
+      case "ok":
+        storeTime.observe(result.storeTimeMs);
+        return { outcome: "written", version: result.version, outageMs: 0 };
+      case "missing":
+        return restore(change, undefined, requestId);
+      case "conflict":
+        // Versions only rise: a lower one than was acknowledged is an earlier state that came back.
+        return result.version < version
+          ? restore(change, result.version, requestId)
+          : { outcome: "not-ours" };
+      default:
+        return { outcome: "not-ours" };
     }
-    if (result.outcome !== "missing") return { outcome: "not-ours" };
-    return rewrite(id, after, event);
   }
 
-  /** X6: a fail-over took the record back, but its owner lives and knows it. */
-  async function rewrite(
-    id: string,
-    after: ExecutionRecord,
-    event: BusEvent | undefined,
+  /** X6: a fail-over took the record back, wholly or in part, but its owner lives and knows it. */
+  async function restore(
+    change: JournalChange,
+    foundVersion: number | undefined,
+    requestId: string,
   ): Promise<JournalOutcome> {
-    const result = await executions.create(id, after, event ? { event } : {});
-    if (result.outcome !== "created") return { outcome: "not-ours" };
-    logger.warn("wrote an execution anew that the store had lost", { execution: id, status: after.status });
-    return { outcome: "written", version: result.version, outageMs: 0 };
+    const { id, owner, before, letters } = change;
+    const version =
+      foundVersion === undefined ? await createAnew(id, before) : await bringUp(change, foundVersion);
+    if (version === undefined) return { outcome: "not-ours" };
+    logger.warn("wrote an execution anew that the store had lost", { execution: id, status: before.status });
+    for (const letter of letters) await executions.deposit(id, letterKey(letter), JSON.stringify(letter));
+    return attempt({ ...change, version, owner }, requestId);
+  }
+
+  async function createAnew(id: string, before: ExecutionRecord): Promise<number | undefined> {
+    const result = await executions.create(id, before);
+    return result.outcome === "created" ? result.version : undefined;
+  }
+
+  async function bringUp({ id, owner, before }: JournalChange, version: number): Promise<number | undefined> {
+    const stored = await executions.get(id);
+    if (!stored) return createAnew(id, before);
+    const result = await executions.update(id, difference(stored.value, before), {
+      version,
+      where: { owner },
+    });
+    return result.outcome === "ok" ? result.version : undefined;
   }
 
   return {
     async write(change, signal) {
       const backoff = createBackoff({ initialMs: 100, maxMs: 2000, random });
+      // S2: one id for all attempts, so that one whose answer was lost is recognized.
+      const requestId = randomId("", random);
       const started = clock.mark();
       for (;;) {
         throwIfAborted(signal);
         try {
-          const result = await attempt(change);
-          if (result.outcome === "not-ours" || backoff.attempts === 0) return result;
+          const result = await attempt(change, requestId);
+          if (result.outcome !== "written" || backoff.attempts === 0) return result;
           return { ...result, outageMs: clock.elapsedAtMost(started) };
         } catch (error) {
+          if (isParallaxError(error, "too_large"))
+            return { outcome: "refused", code: error.code, message: error.message };
           logger.warn("could not write an execution; trying again", { execution: change.id, error });
           await clock.sleep(backoff.next(), signal);
         }

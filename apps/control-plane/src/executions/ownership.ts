@@ -102,12 +102,14 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     const unknown = [...owned].filter((id) => !drivers.has(id));
     if (unknown.length > 0) logger.info("taking over executions", { count: unknown.length });
     await Promise.all(unknown.map(load));
-    for (const id of before) if (!owned.has(id)) await dropIfMoved(id);
+    for (const id of before) if (!owned.has(id)) await dropOrRestore(id);
   }
 
-  async function dropIfMoved(id: string): Promise<void> {
+  /** Another node has it, or the store has lost it. */
+  async function dropOrRestore(id: string): Promise<void> {
     const stored = await executions.get(id);
-    if (stored && stored.value.owner !== owner()) drivers.get(id)?.drop();
+    if (!stored) drivers.get(id)?.restore();
+    else if (stored.value.owner !== owner()) drivers.get(id)?.drop();
   }
 
   /** A result that does not fit the pattern's schema is a failed attempt. */
@@ -137,7 +139,11 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     const taken = checked(letter, stored.value);
     const text = JSON.stringify(taken);
     const result = await executions.deposit(executionId, letterKey(taken), text);
-    if (result.outcome === "missing") return "unknown";
+    if (result.outcome === "missing") {
+      // The agent sends it again, and finds the record that its owner has written anew (X6).
+      driver?.restore();
+      return "unknown";
+    }
     if (result.outcome === "final") return "superseded";
     if (driver) driver.push(taken);
     else send(stored.value.nodeId, { type: "letters", from: nodeId, executionId });

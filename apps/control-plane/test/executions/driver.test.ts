@@ -238,4 +238,52 @@ describe("a driver", () => {
     await at.clock.settle();
     expect(driver.record.deadlineAtMs).toBe(deadlineAtMs + 7000);
   });
+
+  it("ends as failed when its result is too large to be kept", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    const refused = {
+      outcome: "refused",
+      code: "too_large",
+      message: "writing it: it is too large",
+    } as const;
+    at.answerWith(async ({ version, after }) =>
+      after.status === "completed" ? refused : { outcome: "written", version: version + 1, outageMs: 0 },
+    );
+    for (const index of [0, 1]) driver.push(resultOf(index, "x"));
+    await at.clock.settle();
+    expect(driver.record).toMatchObject({ status: "failed", error: { code: "too_large" } });
+    expect(at.ended).toEqual(["finished"]);
+  });
+
+  it("does not try for ever to write an end that is too large", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.answerWith(async () => ({ outcome: "refused", code: "too_large", message: "it is too large" }));
+    driver.push({ kind: "cancel", reason: "no more" });
+    await at.clock.settle();
+    expect(at.writes.map(({ after }) => after.status)).toEqual(["cancelled", "failed"]);
+    expect(at.ended).toEqual(["not-ours"]);
+  });
+
+  it("writes its record anew when it is told that the store has lost it, with the results that it has (X6)", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    driver.push(resultOf(0, "x"));
+    await at.clock.settle();
+    const before = at.writes.length;
+    driver.restore();
+    driver.restore();
+    await at.clock.settle();
+    expect(at.writes).toHaveLength(before + 1);
+    const last = at.writes.at(-1);
+    expect(last?.after).toBe(driver.record);
+    expect(last?.letters).toEqual([resultOf(0, "x")]);
+  });
 });

@@ -1,0 +1,222 @@
+import { noopLogger, ParallaxError, seededRandom } from "@parallax/core";
+import { createVirtualClock, type VirtualClock } from "@parallax/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ResultLetter } from "../../src/executions/inbox.ts";
+import { createJournal, eventOf, type Journal, type JournalChange } from "../../src/executions/journal.ts";
+import type { ExecutionRecord } from "../../src/executions/record.ts";
+import { createStoreTime, type StoreTime } from "../../src/store-time.ts";
+import { type Link, openTestStore, recordOf, startMs, type TestStore, taskOf } from "../support/records.ts";
+
+const id = "exec_1";
+const created = recordOf(id);
+const running: ExecutionRecord = {
+  ...created,
+  status: "running",
+  startedAt: new Date(startMs).toISOString(),
+  tasks: [taskOf(`${id}:0`, { status: "assigned", assignments: [{ agentId: "agent_1", nodeId: "node-0" }] })],
+};
+const { owner: _owner, ...unowned } = running;
+const completed: ExecutionRecord = { ...unowned, status: "completed", result: "x" };
+const letter: ResultLetter = {
+  kind: "result",
+  taskId: `${id}:0`,
+  attempt: 1,
+  agentId: "agent_1",
+  agentName: "a",
+  result: "x",
+};
+
+describe("the journal", () => {
+  let clock: VirtualClock;
+  let at: TestStore;
+  let storeTime: StoreTime;
+  let journal: Journal;
+  /** What becomes of a call to the store: it is done, never arrives, or its answer is lost. */
+  let network: "up" | "down" | "answers-lost";
+  const never = new AbortController().signal;
+
+  const link: Link = async (run) => {
+    if (network === "down") throw new ParallaxError("timeout", "the request was lost");
+    const result = run();
+    if (network === "answers-lost") throw new ParallaxError("timeout", "the answer was lost");
+    return result;
+  };
+
+  beforeEach(async () => {
+    clock = createVirtualClock({ startWallMs: startMs });
+    network = "up";
+    at = openTestStore(clock, { link, timeoutMs: 1000 });
+    storeTime = createStoreTime(clock, startMs);
+    const { executions } = at.collections;
+    journal = createJournal({
+      executions,
+      clock,
+      random: seededRandom(1),
+      storeTime,
+      logger: noopLogger,
+      retentionMs: 60_000,
+    });
+    await executions.create(id, created);
+  });
+  afterEach(() => at.close());
+
+  const change = (changes: Partial<JournalChange> = {}): JournalChange => ({
+    id,
+    owner: "node-0#a",
+    version: 1,
+    before: created,
+    after: running,
+    letters: [],
+    ...changes,
+  });
+  const stored = async (): Promise<ExecutionRecord | undefined> =>
+    (await at.collections.executions.get(id))?.value;
+
+  it("writes what changed, and its event with it (S1)", async () => {
+    expect(await journal.write(change(), never)).toEqual({ outcome: "written", version: 2, outageMs: 0 });
+    expect(await stored()).toEqual(running);
+    const log = await at.collections.executions.log(id);
+    expect(log?.map(({ event }) => event)).toEqual([
+      { type: "execution-running", id, status: "running", pattern: "p", nodeId: "node-0", version: 2 },
+    ]);
+  });
+
+  it("takes away what is not there any more: an ended execution has no owner", async () => {
+    await journal.write(change({ after: completed }), never);
+    expect(await stored()).toEqual(completed);
+    expect(await at.collections.executions.values("owner")).toEqual({});
+  });
+
+  it("lets an ended execution expire after the retention, and an open one never", async () => {
+    await journal.write(change(), never);
+    expect((await at.collections.executions.get(id))?.expiresAtMs).toBeUndefined();
+    await journal.write(change({ version: 2, before: running, after: completed }), never);
+    expect((await at.collections.executions.get(id))?.expiresAtMs).toBe(startMs + 60_000);
+  });
+
+  it("learns the store's time with each write (T2)", async () => {
+    clock.stepWall(5000);
+    await journal.write(change(), never);
+    expect(storeTime.now()).toBe(startMs + 5000);
+  });
+
+  it.each([
+    ["another owner", change({ owner: "node-1#b" })],
+    ["a version that another has written over", change({ version: 0 })],
+  ])("has no say with %s (S3)", async (_, refused) => {
+    expect(await journal.write(refused, never)).toEqual({ outcome: "not-ours" });
+    expect(await stored()).toEqual(created);
+  });
+
+  it("never changes what is final (S6)", async () => {
+    await journal.write(change({ after: completed }), never);
+    expect(await journal.write(change({ version: 2, before: completed, after: running }), never)).toEqual({
+      outcome: "not-ours",
+    });
+    expect(await stored()).toEqual(completed);
+  });
+
+  it("goes on while the store is away, and tells how long that took (X8)", async () => {
+    network = "down";
+    const writing = journal.write(change(), never);
+    await clock.advance(7000);
+    network = "up";
+    await clock.advance(5000);
+    const outcome = await writing;
+    expect(outcome).toMatchObject({ outcome: "written", version: 2 });
+    const outageMs = outcome.outcome === "written" ? outcome.outageMs : 0;
+    expect(outageMs).toBeGreaterThanOrEqual(7000);
+    expect(outageMs).toBeLessThan(10_000);
+  });
+
+  it("recognizes its own write whose answer was lost, however long the store was away (S2)", async () => {
+    network = "answers-lost";
+    const writing = journal.write(change(), never);
+    await clock.advance(3000);
+    network = "up";
+    await clock.advance(5000);
+    expect(await writing).toMatchObject({ outcome: "written", version: 2 });
+    expect(await stored()).toEqual(running);
+  });
+
+  it("stops trying when it is told to", async () => {
+    network = "down";
+    const stop = new AbortController();
+    const writing = journal.write(change(), stop.signal);
+    const outcome = expect(writing).rejects.toMatchObject({ code: "aborted" });
+    await clock.advance(2000);
+    stop.abort();
+    await clock.advance(3000);
+    await outcome;
+  });
+
+  it("says so when the change is too large for any store, and does not try again", async () => {
+    const large = { ...completed, result: "x".repeat(5 * 1024 * 1024) };
+    expect(await journal.write(change({ after: large }), never)).toMatchObject({
+      outcome: "refused",
+      code: "too_large",
+    });
+    expect(await stored()).toEqual(created);
+  });
+
+  it("writes anew what the store has lost, with what its inbox held (X6)", async () => {
+    await at.collections.executions.deposit(id, `result:${id}:0`, JSON.stringify(letter));
+    at.space.drop();
+    const outcome = await journal.write(change({ letters: [letter] }), never);
+    expect(outcome).toMatchObject({ outcome: "written", version: 2 });
+    expect(await stored()).toEqual(running);
+    expect(await at.collections.executions.inbox(id)).toEqual({
+      [`result:${id}:0`]: JSON.stringify(letter),
+    });
+  });
+
+  it("lets what it wrote anew expire when that is its end", async () => {
+    at.space.drop();
+    await journal.write(change({ after: completed }), never);
+    const record = await at.collections.executions.get(id);
+    expect(record).toMatchObject({ value: completed, expiresAtMs: startMs + 60_000 });
+  });
+
+  it("writes anew what a fail-over has taken back to an earlier state (X6)", async () => {
+    const earlier = at.space.snapshot();
+    await journal.write(change(), never);
+    at.space.restore(earlier);
+    const next = { ...running, deadlineAtMs: running.deadlineAtMs + 1 };
+    const rewritten = change({ version: 2, before: running, after: next, letters: [letter] });
+    expect(await journal.write(rewritten, never)).toMatchObject({ outcome: "written" });
+    expect(await stored()).toEqual(next);
+    expect(await at.collections.executions.inbox(id)).toHaveProperty([`result:${id}:0`]);
+  });
+
+  it("leaves alone what a fail-over has taken back to another owner", async () => {
+    await at.collections.executions.update(id, { set: { owner: "node-9#z", nodeId: "node-9" } });
+    const earlier = at.space.snapshot();
+    await at.collections.executions.update(id, { set: { owner: "node-0#a", nodeId: "node-0" } });
+    at.space.restore(earlier);
+    expect(await journal.write(change({ version: 3 }), never)).toEqual({ outcome: "not-ours" });
+    expect((await stored())?.owner).toBe("node-9#z");
+  });
+
+  it("does not write anew what was created by somebody else meanwhile", async () => {
+    at.space.drop();
+    await at.collections.executions.create(id, recordOf(id, { owner: "node-9#z" }));
+    expect(await journal.write(change({ version: 5 }), never)).toEqual({ outcome: "not-ours" });
+  });
+});
+
+describe("the event of a change", () => {
+  it("is there where the status changes", () => {
+    const about = { id, pattern: "p", nodeId: "node-0" };
+    expect(eventOf(id, undefined, created)).toEqual({
+      type: "execution-created",
+      status: "pending",
+      ...about,
+    });
+    expect(eventOf(id, running, completed)).toEqual({
+      type: "execution-completed",
+      status: "completed",
+      ...about,
+    });
+    expect(eventOf(id, running, { ...running, deadlineAtMs: 0 })).toBeUndefined();
+  });
+});
