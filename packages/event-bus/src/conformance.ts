@@ -385,15 +385,17 @@ function defineBusTests({ it }: TestApi, inBackend: InBackend, { partitions }: T
     "reports a log that was lost and goes on with the next one",
     inBackend(async ({ bus, backend }) => {
       const one = await bus();
-      const items = await subscribed(one, topic);
+      const all = await subscribed(one, topic);
+      // The check may report the other partitions before the event comes.
+      const items = (): (Delivered | Gap)[] => all.filter(({ partition }) => partition === 0);
       await one.publish(topic, { type: "step", index: 0 });
-      await eventually(() => items.length === 1, "the first arrives");
+      await eventually(() => items().length === 1, "the first arrives");
       await backend.drop();
       await one.publish(topic, { type: "step", index: 1 });
-      await eventually(() => items.length >= 3, "gap and event arrive");
-      const { reason, from, to } = gapOf(items[1]);
+      await eventually(() => items().length >= 3, "gap and event arrive");
+      const { reason, from, to } = gapOf(items()[1]);
       deepStrictEqual({ reason, from, to }, { reason: "epoch", from: 2, to: undefined });
-      deepStrictEqual(indexes(items.slice(2)), [1]);
+      deepStrictEqual(indexes(items().slice(2)), [1]);
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { type Random, randomId, systemRandom, type Unsubscribe } from "@parallax/core";
-import { defaultMaxLogAgeMs, defaultMaxLogEntries } from "@parallax/redis";
+import { defaultMaxLogAgeMs, defaultMaxLogEntries, hash } from "@parallax/redis";
 import type { BusEvent, NodeMessage } from "./event-bus.ts";
 import type { LogBatch, LogEntry, LogPosition, TaggedEvent } from "./store.ts";
 
@@ -116,13 +116,6 @@ function link(top: LogPosition, events: readonly TaggedEvent[], nowMs: number): 
     const previous = index === 0 ? top.tag : (events[index - 1]?.tag ?? "");
     return { sequence: top.sequence + 1 + index, tag, previous, atMs: nowMs, event };
   });
-}
-
-/** FNV-1a, 32 bits. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193);
-  return value >>> 0;
 }
 
 interface Channels<Message> {

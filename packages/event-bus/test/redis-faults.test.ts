@@ -1,4 +1,12 @@
-import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
+import { createConnections, type RedisConnections } from "@parallax/redis";
+import {
+  createFaultProxy,
+  describeBackend,
+  eventually,
+  type FaultProxy,
+  type RedisFixture,
+  startRedis,
+} from "@parallax/testing";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { createEventBus, type Delivered, type EventBus, type Gap } from "../src/event-bus.ts";
@@ -133,5 +141,62 @@ describeBackend("redis-standalone", "faults", () => {
     });
     await eventually(() => told().includes(1));
     expect(told().slice(0, 2)).toEqual([0, "epoch 2-"]);
+  });
+});
+
+describeBackend("redis-standalone", "E2: a subscriber that looks connected and is not", () => {
+  const checkIntervalMs = 1000;
+  let proxy: FaultProxy;
+  let direct: RedisConnections;
+  let proxied: RedisConnections;
+  let bus: EventBus;
+  let seen: (Delivered | Gap)[];
+
+  beforeEach(async () => {
+    proxy = await createFaultProxy({ target: server });
+    direct = createConnections({ url: server.url });
+    proxied = createConnections({ url: proxy.url });
+    // Only the channel goes through the proxy: reads and writes work, as in a half-open connection.
+    const connections = {
+      ...{ mode: direct.mode, lease: direct.lease, data: direct.data, subscriber: proxied.subscriber },
+      close: async () => {},
+      [Symbol.asyncDispose]: async () => {},
+    };
+    bus = createEventBus({ store: redisTopicLog(connections), checkIntervalMs });
+    seen = [];
+    await bus.subscribe(topic, {}, (item) => seen.push(item)).ready;
+  });
+  afterEach(async () => {
+    await bus.close();
+    await proxied.close();
+    await direct.close();
+    await proxy.stop();
+  });
+
+  it.each(["blackhole", "hold"] as const)("is found within one check interval (%s)", async (fault) => {
+    await publish(0);
+    await eventually(() => seen.length === 1);
+    const before = proxy.counts().accepted;
+    proxy[fault]();
+    const startedMs = performance.now();
+    await publish(1);
+    await eventually(() => seen.length === 2, { timeoutMs: 5000 });
+    expect(performance.now() - startedMs).toBeLessThan(2 * checkIntervalMs);
+    await eventually(() => proxy.counts().accepted > before, { message: "the connection to be made anew" });
+    proxy.pass();
+    await publish(2);
+    await eventually(() => seen.length === 3);
+    expect(seen.map((item) => item.type === "event" && item.event.index)).toEqual([0, 1, 2]);
+  });
+
+  it("costs no new connection while it is only slow", async () => {
+    proxy.delay(100);
+    const before = proxy.counts().accepted;
+    for (let index = 0; index < 30; index += 1) {
+      await publish(index);
+      await eventually(() => seen.length >= index - 3);
+    }
+    await eventually(() => seen.length === 30);
+    expect(proxy.counts().accepted).toBe(before);
   });
 });
