@@ -1,3 +1,11 @@
+export {
+  checkServer,
+  oldestRedis,
+  type ServerFinding,
+  type ServerFindingCode,
+  type ServerFindings,
+} from "./check-server.ts";
+export type { RedisOptions, RedisSentinelOptions, RedisTlsOptions } from "./clients.ts";
 export type {
   CallOptions,
   ChannelMessage,
@@ -13,7 +21,6 @@ export {
   type ConnectionsOptions,
   createConnections,
   openConnections,
-  type RedisOptions,
   type RedisSource,
 } from "./connections.ts";
 export {
@@ -26,7 +33,8 @@ export {
   openEventLogLua,
   rfc3339Lua,
 } from "./event-log.ts";
-export { createKeySpace, type KeySpace, type KeySpaceOptions } from "./key-space.ts";
+export { createKeySpace, hash, type KeySpace, type KeySpaceOptions } from "./key-space.ts";
 export { nowLua, serverIdentityLua } from "./lua.ts";
 export { defineScript, type Script } from "./script.ts";
+export type { ReplicaInfo, ServerInfo } from "./server-info.ts";
 export { slotCount, slotOf } from "./slot.ts";

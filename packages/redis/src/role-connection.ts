@@ -1,36 +1,20 @@
-import {
-  type Clock,
-  createBackoff,
-  createListeners,
-  errorMessage,
-  type Logger,
-  onAbort,
-  ParallaxError,
-  type Random,
-  type Unsubscribe,
-} from "@parallax/core";
-import type { Cluster, Redis } from "ioredis";
-import type {
-  CallOptions,
-  ChannelMessage,
-  ConnectionState,
-  RedisConnection,
-  RedisMode,
-  RedisReply,
-  RedisRole,
-  ScriptResult,
-} from "./connection.ts";
-import { classify, failureError } from "./replies.ts";
-import { defaultDeadlineMs, reconnectDelayMs } from "./role-options.ts";
+import { type Clock, errorMessage, type Logger, ParallaxError, type Random } from "@parallax/core";
+import { type Answer, type Attempt, createCalls, Refusal } from "./calls.ts";
+import type { CallOptions, RedisConnection, RedisMode, RedisRole } from "./connection.ts";
+import { createLink, type Link } from "./link.ts";
+import { createReplicaWaits } from "./replica-waits.ts";
+import { asReply } from "./replies.ts";
+import type { Client } from "./request.ts";
 import type { Script } from "./script.ts";
-
-type Client = Redis | Cluster;
+import { createSubscriptions } from "./subscriptions.ts";
 
 export interface RoleConnectionOptions {
   readonly mode: RedisMode;
   readonly role: RedisRole;
-  /** Makes a client with {@link roleOptions}; called again whenever one has ended. */
-  readonly createClient: () => Client;
+  /** Makes a client with `roleOptions`; called again whenever one has ended. */
+  readonly createClient: () => Client | Promise<Client>;
+  /** The default bound of a call, in milliseconds. */
+  readonly deadlineMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -39,282 +23,130 @@ export interface RoleConnectionOptions {
 
 /** How often a subscriber asks whether its connection still lives, in ms: nothing else would tell. */
 const subscriberPingMs = 5000;
+const defaultReplicaTimeoutMs = 1000;
 
-interface Subscription {
-  readonly channels: readonly string[];
-  readonly onMessage: (message: ChannelMessage) => void;
-  readonly onReady: () => void;
-}
-
-/** A connection in one role, over ioredis clients that come and go. */
+/** A connection in one role. */
 export function createRoleConnection(options: RoleConnectionOptions): RedisConnection {
-  const { mode, role, createClient, clock, random, logger, onError } = options;
-  const stateListeners = createListeners<ConnectionState>(onError);
-  const subscriptions = new Set<Subscription>();
-  /** Settles what is under way when the connection breaks: ioredis leaves some of it hanging. */
-  const inFlight = new Set<(error: ParallaxError) => void>();
-  let state: ConnectionState = "connecting";
+  const { mode, role, createClient, deadlineMs, clock, random, logger, onError } = options;
+  const calls = createCalls(() => link, clock, random);
+  const replicaWaits = createReplicaWaits();
+  const subscriptions = createSubscriptions({
+    client: () => link.client,
+    bounded: (work, what) => calls.bounded(work, what, clock.now() + deadlineMs),
+    onSubscribed: () => link.proven(),
+    onRefused(reason, error) {
+      onError(error);
+      link.rebuild(reason);
+    },
+    onError,
+  });
+  const link: Link = createLink({
+    role,
+    createClient,
+    clock,
+    random,
+    logger,
+    onError,
+    onReady: (client) => role === "subscriber" && subscriptions.restore(client),
+    onBreak: (reason) => calls.abandon(reason),
+    onMessage: (channel, payload) => subscriptions.deliver(channel, payload),
+  });
   let roundTripMs: number | undefined;
-  /** Counts clients: what an old one still says is not heard. */
-  let generation = 0;
-  let rebuilds = 0;
-  let client = open();
   const stopPing = role === "subscriber" ? clock.every(subscriberPingMs, () => void ping()) : () => {};
 
-  function setState(next: ConnectionState): void {
-    if (state === next || state === "closed") return;
-    state = next;
-    stateListeners.emit(next);
-  }
-
-  function open(): Client {
-    generation += 1;
-    const mine = generation;
-    const opened = createClient();
-    const on = (event: string, act: (...args: string[]) => void): void => {
-      opened.on(event, (...args: string[]) => {
-        if (generation === mine) act(...args);
-      });
-    };
-    on("ready", () => {
-      rebuilds = 0;
-      setState("ready");
-      if (role === "subscriber") void subscribe(opened, [...subscriptions]);
-    });
-    on("close", () => {
-      setState("down");
-      breakInFlight("the connection was lost");
-    });
-    on("end", () => rebuild("the client ended"));
-    on("message", (channel = "", payload = "") => {
-      for (const each of subscriptions)
-        if (each.channels.includes(channel)) deliver(each, { channel, payload });
-    });
-    opened.on("error", (error: unknown) => {
-      logger.debug("redis connection error", { role, error: errorMessage(error) });
-      onError(error);
-    });
-    return opened;
-  }
-
-  function deliver(subscription: Subscription, message: ChannelMessage): void {
-    try {
-      subscription.onMessage(message);
-    } catch (error) {
-      onError(error);
-    }
-  }
-
-  function rebuild(reason: string): void {
-    if (state === "closed") return;
-    logger.warn("making a new redis client", { role, reason });
-    generation += 1;
-    rebuilds += 1;
-    setState("down");
-    breakInFlight(reason);
-    client.disconnect();
-    clock.after(rebuilds === 1 ? 0 : reconnectDelayMs(rebuilds), () => {
-      if (state !== "closed") client = open();
-    });
-  }
-
-  function breakInFlight(reason: string): void {
-    const error = new ParallaxError("timeout", `calling Redis: ${reason}; whether it was done is unknown`);
-    for (const settle of [...inFlight]) settle(error);
-  }
-
-  /** Waits for one command, no longer than to `deadlineAtMs`, and no longer than its connection lives. */
-  function bounded<T>(work: Promise<T>, what: string, deadlineAtMs: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        cancel();
-        inFlight.delete(breaking);
-        settle();
-      };
-      const breaking = (error: ParallaxError): void => finish(() => reject(error));
-      const cancel = clock.after(Math.max(0, deadlineAtMs - clock.now()), () => {
-        const message = `${what}: Redis did not answer in time; whether it was done is unknown`;
-        breaking(new ParallaxError("timeout", message));
-      });
-      inFlight.add(breaking);
-      work.then(
-        (value) => finish(() => resolve(value)),
-        (error: unknown) => finish(() => reject(error)),
-      );
-    });
-  }
-
-  /** Repeats what Redis refuses for a passing reason, until it does it or the time is up. */
-  async function repeat<T>(
-    what: string,
-    deadlineMs: number,
-    attempt: (deadlineAtMs: number) => Promise<T>,
-  ): Promise<T> {
-    const deadlineAtMs = clock.now() + deadlineMs;
-    const backoff = createBackoff({ initialMs: 20, maxMs: 500, random });
-    for (;;) {
-      await untilReady(what, deadlineAtMs);
-      const startedMs = clock.now();
-      try {
-        const result = await attempt(deadlineAtMs);
-        roundTripMs = clock.now() - startedMs;
-        return result;
-      } catch (error) {
-        if (error instanceof ParallaxError) throw error;
-        const failure = classify(error);
-        const waitMs = backoff.next();
-        const again = (failure === "retry" || failure === "not-sent") && clock.now() + waitMs < deadlineAtMs;
-        if (!again) throw failureError(what, failure, error);
-        await clock.sleep(waitMs);
-      }
-    }
-  }
-
-  async function untilReady(what: string, deadlineAtMs: number): Promise<void> {
-    if (state === "ready") return;
-    await waitForReady(deadlineAtMs - clock.now(), what, undefined);
-  }
-
-  function waitForReady(timeoutMs: number, what: string, signal: AbortSignal | undefined): Promise<void> {
-    if (state === "ready") return Promise.resolve();
-    if (state === "closed") return Promise.reject(closedError(what));
-    return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
-        cancel();
-        forget();
-        unsubscribe();
-        settle();
-      };
-      const unsubscribe = stateListeners.subscribe((next) => {
-        if (next === "ready") finish(resolve);
-        if (next === "closed") finish(() => reject(closedError(what)));
-      });
-      const cancel = clock.after(Math.max(0, timeoutMs), () => {
-        const message = `${what}: there is no connection to Redis; nothing was sent, check that it runs and can be reached`;
-        finish(() => reject(new ParallaxError("redis_unavailable", message)));
-      });
-      let forget: Unsubscribe = () => {};
-      forget = onAbort(signal, () =>
-        finish(() => reject(new ParallaxError("aborted", `${what} was aborted`))),
-      );
-    });
-  }
-
-  async function evaluate(
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
-    try {
-      return await client.evalsha(script.sha1, keys.length, ...keys, ...args);
-    } catch (error) {
-      if (classify(error) !== "unknown-script") throw error;
-      return client.eval(script.lua, keys.length, ...keys, ...args);
-    }
-  }
-
-  async function subscribe(current: Client, wanted: readonly Subscription[]): Promise<void> {
-    const channels = new Set(wanted.flatMap((subscription) => subscription.channels));
-    if (channels.size === 0) return;
-    try {
-      await bounded(
-        current.subscribe(...channels),
-        "subscribing to channels",
-        clock.now() + defaultDeadlineMs.subscriber,
-      );
-      for (const subscription of wanted) if (subscriptions.has(subscription)) subscription.onReady();
-    } catch (error) {
-      if (current === client && state === "ready") rebuild(`subscribing failed: ${errorMessage(error)}`);
-    }
+  function answered(sinceMs: number): void {
+    roundTripMs = clock.now() - sinceMs;
+    link.proven();
   }
 
   async function ping(): Promise<void> {
-    if (state !== "ready" || subscriptions.size === 0) return;
-    const startedMs = clock.now();
+    const { client } = link;
+    if (!client) return;
+    const sinceMs = clock.now();
     try {
-      await bounded(client.ping(), "pinging Redis", startedMs + defaultDeadlineMs.subscriber);
-      roundTripMs = clock.now() - startedMs;
+      await calls.bounded(client.ping(), "pinging Redis", sinceMs + deadlineMs);
+      roundTripMs = clock.now() - sinceMs;
     } catch (error) {
-      if (state === "ready") rebuild(`no answer to a ping: ${errorMessage(error)}`);
+      if (client === link.client) link.rebuild(`no answer to a ping: ${errorMessage(error)}`);
     }
+  }
+
+  function replicasOf({ node, socket }: Answer, deadlineAtMs: number, call: CallOptions): Promise<number> {
+    const { replicas = 0, replicaTimeoutMs = defaultReplicaTimeoutMs } = call;
+    if (replicas === 0 || socket === undefined) return Promise.resolve(0);
+    const leftMs = deadlineAtMs - clock.now();
+    // A silence as long as the socket's time-out would break the connection, and 0 would mean for ever.
+    const timeoutMs = Math.max(1, Math.floor(Math.min(replicaTimeoutMs, leftMs, deadlineMs * 0.8)));
+    const acknowledged = replicaWaits.acknowledged({ node, socket, replicas, timeoutMs });
+    // Others may be waiting already: a turn of theirs, and one of our own.
+    const untilMs = clock.now() + Math.min(leftMs, 2 * timeoutMs);
+    return calls.bounded(acknowledged, "waiting for replicas", untilMs).catch(() => 0);
+  }
+
+  function mustNotSubscribe(what: string): void {
+    if (role !== "subscriber") return;
+    throw new ParallaxError("wrong_role", `${what} on a subscriber: use the data connection`);
   }
 
   const connection: RedisConnection = {
     mode,
     role,
     get state() {
-      return state;
+      return link.state;
     },
     get roundTripMs() {
       return roundTripMs;
     },
-    ready: ({ timeoutMs = 10_000, signal } = {}) => waitForReady(timeoutMs, "connecting to Redis", signal),
+    async ready({ timeoutMs = 10_000, signal } = {}) {
+      await link.whenReady("connecting to Redis", timeoutMs, signal);
+    },
     async run(script, keys, args, call = {}) {
       const what = `running ${script.name}`;
-      return repeat(
-        what,
-        call.deadlineMs ?? defaultDeadlineMs[role],
-        async (deadlineAtMs): Promise<ScriptResult> => {
-          const reply = evaluate(script, keys, args);
-          const replicas = waitForReplicas(client, call);
-          const both = Promise.all([reply, replicas]).then(([value, count]) => ({
-            reply: asReply(value),
-            replicas: count,
-          }));
-          return bounded(both, what, deadlineAtMs);
-        },
-      );
+      mustNotSubscribe(what);
+      return calls.repeat(what, call.deadlineMs ?? deadlineMs, async (attempt) => {
+        const sinceMs = clock.now();
+        const answer = await evaluate(attempt, script, keys, args);
+        answered(sinceMs);
+        const replicas = await replicasOf(answer, attempt.deadlineAtMs, call);
+        return { reply: asReply(answer.value), replicas };
+      });
     },
-    command(name, args, call = {}) {
+    async command(name, args, call = {}) {
       const what = `sending ${name.toUpperCase()}`;
-      return repeat(what, call.deadlineMs ?? defaultDeadlineMs[role], async (deadlineAtMs) =>
-        asReply(await bounded(client.call(name, ...args), what, deadlineAtMs)),
-      );
+      mustNotSubscribe(what);
+      return calls.repeat(what, call.deadlineMs ?? deadlineMs, async (attempt) => {
+        const sinceMs = clock.now();
+        const { value } = await attempt.exchange(name, args);
+        answered(sinceMs);
+        return asReply(value);
+      });
     },
     listen(channels, onMessage, onReady) {
-      if (role !== "subscriber")
-        throw new ParallaxError("wrong_role", `listening on a ${role} connection: use the subscriber's`);
-      const subscription = { channels, onMessage, onReady };
-      subscriptions.add(subscription);
-      if (state === "ready") void subscribe(client, [subscription]);
-      return () => {
-        subscriptions.delete(subscription);
-        const rest = new Set([...subscriptions].flatMap((other) => other.channels));
-        const unwanted = channels.filter((channel) => !rest.has(channel));
-        if (unwanted.length > 0 && state === "ready") client.unsubscribe(...unwanted).catch(onError);
-      };
+      if (role === "subscriber") return subscriptions.add(channels, onMessage, onReady);
+      throw new ParallaxError("wrong_role", `listening on a ${role} connection: use the subscriber's`);
     },
-    recycle: rebuild,
-    subscribe: (listener) => stateListeners.subscribe(listener),
+    recycle: (reason) => link.rebuild(reason),
+    subscribe: (listener) => link.subscribe(listener),
     async close() {
-      if (state === "closed") return;
       stopPing();
-      setState("closed");
-      breakInFlight("the connection was closed");
-      client.disconnect();
+      await link.close();
     },
     [Symbol.asyncDispose]: () => connection.close(),
   };
-
   return connection;
 }
 
-async function waitForReplicas(
-  client: Client,
-  { replicas = 0, replicaTimeoutMs = 1000 }: CallOptions,
-): Promise<number> {
-  if (replicas === 0) return 0;
-  return Number(await client.call("WAIT", replicas, replicaTimeoutMs));
-}
-
-function closedError(what: string): ParallaxError<"redis_closed"> {
-  return new ParallaxError("redis_closed", `${what}: this connection was closed; open a new one`);
-}
-
-/** What Lua and Redis give back, checked rather than assumed. */
-function asReply(value: unknown): RedisReply {
-  if (value === null || typeof value === "string" || typeof value === "number") return value;
-  if (Array.isArray(value)) return value.map(asReply);
-  if (value === undefined) return null;
-  return String(value);
+/** Runs a script by its hash, and by its text on a server that has not seen it. */
+async function evaluate(
+  attempt: Attempt,
+  script: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<Answer> {
+  try {
+    return await attempt.exchange("evalsha", [script.sha1, keys.length, ...keys, ...args]);
+  } catch (error) {
+    if (!(error instanceof Refusal) || error.failure !== "unknown-script") throw error;
+    return attempt.exchange("eval", [script.lua, keys.length, ...keys, ...args]);
+  }
 }

@@ -1,0 +1,126 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import {
+  createTemporaryDirectory,
+  describeBackend,
+  eventually,
+  freePort,
+  type RedisFixture,
+  startRedis,
+  type TemporaryDirectory,
+} from "@parallax/testing";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { RedisTlsOptions } from "../src/clients.ts";
+import { createConnections } from "../src/connections.ts";
+import { defineScript } from "../src/script.ts";
+
+const run = promisify(execFile);
+const script = defineScript({ name: "test.write", lua: "return redis.call('INCR', KEYS[1])" });
+
+let directory: TemporaryDirectory;
+let redis: RedisFixture;
+let tlsUrl: string;
+let tls: Required<Pick<RedisTlsOptions, "ca" | "cert" | "key">>;
+
+/** A certificate authority, and a certificate of `localhost` for both ends. */
+async function makeCertificates(path: string): Promise<void> {
+  const openssl = (...args: string[]): Promise<unknown> => run("openssl", args, { cwd: path });
+  const key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
+  await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=Test CA");
+  await openssl("req", ...key.slice(0, 3), "-keyout", "one.key", "-out", "one.csr", "-subj", "/CN=localhost");
+  const authority = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"];
+  await openssl("x509", "-req", "-in", "one.csr", ...authority, "-out", "one.crt", "-days", "2");
+}
+
+beforeAll(async () => {
+  directory = await createTemporaryDirectory("certificates");
+  const file = (name: string): string => join(directory.path, name);
+  await makeCertificates(directory.path);
+  const tlsPort = await freePort();
+  tlsUrl = `rediss://localhost:${tlsPort}`;
+  redis = await startRedis({
+    config: {
+      "tls-port": String(tlsPort),
+      "tls-ca-cert-file": file("ca.crt"),
+      "tls-cert-file": file("one.crt"),
+      "tls-key-file": file("one.key"),
+    },
+  });
+  const text = (name: string): Promise<string> => readFile(file(name), "utf8");
+  tls = { ca: await text("ca.crt"), cert: await text("one.crt"), key: await text("one.key") };
+});
+afterAll(async () => {
+  await redis.stop();
+  await directory.remove();
+});
+
+describeBackend("redis-standalone", "TLS", () => {
+  it("works with an authority of one's own and a certificate of the client", async () => {
+    await using connections = createConnections({ url: tlsUrl, tls });
+    expect((await connections.data.run(script, ["count"], [])).reply).toBe(1);
+  });
+
+  it("is turned on by its options alone, whatever the URL", async () => {
+    await using connections = createConnections({ url: tlsUrl.replace("rediss", "redis"), tls });
+    expect(await connections.data.command("PING", [])).toBe("PONG");
+  });
+
+  it.each<[string, RedisTlsOptions, RegExp]>([
+    ["whose authority is unknown", {}, /self-signed|unable to verify|unable to get/],
+    ["that has another name", { servername: "other.example" }, /other\.example|altnames/],
+  ])("refuses a server %s, and says why", async (_, wrong, message) => {
+    const { ca, ...client } = tls;
+    const trusted = Object.keys(wrong).length === 0 ? client : { ...client, ca, ...wrong };
+    await using connections = createConnections({ url: tlsUrl, tls: trusted });
+    await expect(connections.data.ready({ timeoutMs: 300 })).rejects.toMatchObject({
+      code: "redis_unavailable",
+      message: expect.stringMatching(message),
+    });
+  });
+});
+
+describeBackend("redis-standalone", "an ACL user", () => {
+  it("is known by its name and password, from the URL or from options", async () => {
+    await redis.send("ACL", "SETUSER", "ann", "on", ">p@ss:w/ord", "~count", "&*", "+@all");
+    const url = redis.url.replace("redis://", "redis://ann:p%40ss%3Aw%2Ford@");
+    for (const where of [{ url }, { url: redis.url, username: "ann", password: "p@ss:w/ord" }]) {
+      await using connections = createConnections(where);
+      expect(await connections.data.command("ACL", ["WHOAMI"])).toBe("ann");
+      await expect(connections.data.run(script, ["forbidden"], [])).rejects.toMatchObject({
+        code: "redis_reply",
+        message: /NOPERM|permission/,
+      });
+    }
+  });
+
+  it("with a wrong password never gets through, and the reason is told without it", async () => {
+    await using connections = createConnections({ url: redis.url, username: "ann", password: "guessed" });
+    const error = await connections.data.ready({ timeoutMs: 300 }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "redis_unavailable", message: expect.stringMatching(/WRONGPASS/) });
+    expect(String(error)).not.toContain("guessed");
+  });
+
+  it("that may not listen is told so, again and again but not in a storm", async () => {
+    await redis.send("ACL", "SETUSER", "deaf", "on", ">x", "~*", "resetchannels", "+@all");
+    const errors: unknown[] = [];
+    await using connections = createConnections(
+      { url: redis.url, username: "deaf", password: "x" },
+      { onError: (error) => errors.push(error), random: { next: () => 0.5 } },
+    );
+    let ready = 0;
+    const startedMs = performance.now();
+    connections.subscriber.listen(
+      ["news"],
+      () => {},
+      () => {
+        ready += 1;
+      },
+    );
+    await eventually(() => errors.length >= 8);
+    // The first again at once, and then later and later.
+    expect([performance.now() - startedMs > 200, ready]).toEqual([true, 0]);
+    expect(String(errors[0])).toMatch(/NOPERM/);
+  });
+});
