@@ -163,6 +163,56 @@ describe("a candidate (L2)", () => {
       expect(me.sees(record, { storeTimeMs: me.timeline.nowMs })).toEqual({ step: "look", afterMs: 1000 });
     });
 
+    it("B1: does not believe a clock that went back and came back between looks that agree", async () => {
+      const me = candidate();
+      const record = { ...held, renewal: 8, expiresAtMs: 15_000 };
+      me.sees(held);
+      await me.timeline.advance(1000);
+      me.sees(record, { storeTimeMs: -59_000 });
+      await me.timeline.advance(1000);
+      me.sees(record);
+      await me.timeline.advance(13_000);
+      expect(me.sees(record)).toEqual({ step: "look", afterMs: 1000 });
+    });
+
+    it("T3: does not believe a clock that gains a little at every look", async () => {
+      const me = candidate();
+      const record = { ...held, renewal: 8, expiresAtMs: 15_000 };
+      me.sees(held);
+      let storeTimeMs = 0;
+      for (let gainedMs = 0; storeTimeMs < 15_000; gainedMs += 950) {
+        await me.timeline.advance(2500);
+        storeTimeMs = me.timeline.nowMs + gainedMs;
+        me.sees(record, { storeTimeMs });
+      }
+      expect(me.timeline.nowMs).toBeLessThan(13_000);
+      expect(me.step()).toMatchObject({ step: "look" });
+    });
+
+    it("T3: does not believe a clock that lost time and catches up a little at every look", async () => {
+      const me = candidate();
+      const record = { ...held, renewal: 8, expiresAtMs: -45_000 };
+      me.sees(held);
+      let storeTimeMs = -60_000;
+      for (let lostMs = 60_000; storeTimeMs < -45_000; lostMs -= 950) {
+        await me.timeline.advance(2500);
+        storeTimeMs = me.timeline.nowMs - lostMs;
+        me.sees(record, { storeTimeMs });
+      }
+      expect(me.timeline.nowMs).toBeLessThan(13_000);
+      expect(me.step()).toMatchObject({ step: "look" });
+    });
+
+    it("T3: believes no span over two processes of the store", async () => {
+      const me = candidate();
+      const record = { ...held, renewal: 8, expiresAtMs: 15_000 };
+      me.sees(held);
+      await me.timeline.advance(1000);
+      me.sees(record, { storeRunId: "R2" });
+      await me.timeline.advance(14_000);
+      expect(me.sees(record, { storeRunId: "R2" })).toEqual({ step: "look", afterMs: 1000 });
+    });
+
     it("counts its own time by the least that can have passed: a suspended machine waits on (T3)", async () => {
       const me = candidate();
       me.sees(held);

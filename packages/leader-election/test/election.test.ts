@@ -280,6 +280,7 @@ describe("run", () => {
     await cluster.timeline.advance(1000);
     await running;
     expect(node.terms).toEqual([]);
+    expect(ends(node)).toEqual([]);
     expect(cluster.space.reading().record?.state).toBe("released");
   });
 });
@@ -544,22 +545,25 @@ describe("attacks and accidents", () => {
     expect(cluster.overlaps).toEqual([]);
   });
 
-  it("a ghost lease, whose grant was never heard of, is given back and not led under", async () => {
-    const cluster = createCluster();
-    const node = cluster.node("a");
-    node.replyMs = 5;
-    node.start();
-    await cluster.timeline.runUntil(() => node.calls.acquire > 0, 100);
-    node.link = "deaf";
-    await cluster.timeline.advance(10);
-    expect(cluster.space.reading().record?.state).toBe("held");
-    expect(node.terms).toEqual([]);
-    node.link = "up";
-    await cluster.timeline.advance(2100);
-    expect(node.calls.release).toBe(1);
-    expect(node.terms).toHaveLength(1);
-    expect(node.terms[0]?.token).toBe(cluster.space.reading().record?.term);
-  });
+  it.each(["deaf", "hung"] as const)(
+    "a ghost lease, whose grant was not heard on a %s link, is given back",
+    async (link) => {
+      const cluster = createCluster();
+      const node = cluster.node("a");
+      node.replyMs = 5;
+      node.start();
+      await cluster.timeline.runUntil(() => node.calls.acquire > 0, 100);
+      node.link = link;
+      await cluster.timeline.advance(10);
+      expect(cluster.space.reading().record?.state).toBe("held");
+      expect(node.terms).toEqual([]);
+      node.link = "up";
+      await cluster.timeline.advance(6000);
+      expect(node.calls.release).toBe(1);
+      expect(node.terms).toHaveLength(1);
+      expect(node.terms[0]?.token).toBe(cluster.space.reading().record?.term);
+    },
+  );
 
   it("B1: the store's clock steps ahead between a renewal and a look", async () => {
     for (let offsetMs = 0; offsetMs < 2000; offsetMs += 250) {
