@@ -14,7 +14,7 @@ export interface OwnerCheck {
  * would have joined anew by then.
  */
 export function createOwnerCheck(options: {
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, "view" | "hasEnded" | "declareEnded">;
   readonly clock: Clock;
   readonly absentMs: number;
 }): OwnerCheck {

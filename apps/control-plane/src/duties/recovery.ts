@@ -1,7 +1,9 @@
 import type { Clock, Logger } from "@parallax/core";
 import type { Term } from "@parallax/leader-election";
 import type { Member, Membership } from "@parallax/membership";
-import type { Collection, Stored } from "@parallax/state-store";
+import type { Collection, Stored, UpdateOptions } from "@parallax/state-store";
+import { apply } from "../executions/advance.ts";
+import { eventOf } from "../executions/journal.ts";
 import { type ExecutionRecord, incarnationOf } from "../executions/record.ts";
 import type { NodeMessage } from "../node-messages.ts";
 import { ownerOf, takesWork } from "../peers.ts";
@@ -11,12 +13,14 @@ import type { OwnerCheck } from "./owner-check.ts";
 
 export interface RecoveryOptions {
   readonly executions: Collection<ExecutionRecord>;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, "view">;
   readonly ownerCheck: OwnerCheck;
   readonly clock: Clock;
   readonly storeTime: StoreTime;
   readonly logger: Logger;
   readonly nodeId: string;
+  /** How long a finished execution is kept, in ms. */
+  readonly retentionMs: number;
   readonly send: (nodeId: string, message: NodeMessage) => void;
 }
 
@@ -59,23 +63,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
   ): Promise<boolean> {
     const condition = { where: { owner }, version, fence: term.token };
     const adoptions = value.adoptions + (value.status === "pending" ? 0 : 1);
-    if (adoptions >= poisonedAt) {
-      const error = {
-        code: "poisoned",
-        message: `${poisonedAt} nodes died while they ran it; look at its input and its pattern before running it again`,
-      };
-      const event = {
-        type: "execution-failed",
-        id,
-        status: "failed",
-        pattern: value.pattern,
-        nodeId: value.nodeId,
-      };
-      const finishedAt = new Date(storeTime.now()).toISOString();
-      const set = { status: "failed" as const, error, finishedAt, adoptions };
-      const result = await executions.update(id, { set, unset: ["owner"] }, { ...condition, event });
-      return result.outcome === "ok";
-    }
+    if (adoptions >= poisonedAt) return poison(id, { ...value, adoptions }, condition);
     // X8: the time without a living owner does not count.
     const ownerlessMs = lastSeenMs === undefined ? 0 : Math.max(0, storeTime.now() - lastSeenMs);
     const set = { ...ownerOf(heir), adoptions };
@@ -84,6 +72,24 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
       { set: { ...set, deadlineAtMs: value.deadlineAtMs + ownerlessMs } },
       condition,
     );
+    return result.outcome === "ok";
+  }
+
+  /** X7: ends it in the step that takes it from its last owner. */
+  async function poison(
+    id: string,
+    record: ExecutionRecord,
+    condition: UpdateOptions<ExecutionRecord>,
+  ): Promise<boolean> {
+    const error = {
+      code: "poisoned",
+      message: `${poisonedAt} nodes died while they ran it; look at its input and its pattern before running it again`,
+    };
+    const open = { record, results: new Map() };
+    const { record: ended } = apply(open, { kind: "aggregation-failed", error }, storeTime.now());
+    const event = eventOf(id, record, ended);
+    const expiry = { expiresInMs: options.retentionMs, ...(event ? { event } : {}) };
+    const result = await executions.update(id, { set: ended, unset: ["owner"] }, { ...condition, ...expiry });
     return result.outcome === "ok";
   }
 

@@ -150,7 +150,7 @@ function dutiesOf({ config, nodeId, membership, collections, storeTime, work, cl
   const { executions, agents, patterns } = collections;
   const { checkIntervalMs, unhealthyThreshold } = config.highAvailability.memberHealth;
   const ownerCheck = createOwnerCheck({ membership, clock, absentMs: checkIntervalMs * unhealthyThreshold });
-  const { maxFinished } = config.executions;
+  const { maxFinished, retention: retentionMs } = config.executions;
   return [
     recoveryDuty({
       executions,
@@ -160,6 +160,7 @@ function dutiesOf({ config, nodeId, membership, collections, storeTime, work, cl
       storeTime,
       logger,
       nodeId,
+      retentionMs,
       send: work.peers.send,
     }),
     sessionDuty({ agents, ownerCheck, graceMs: config.agents.reconnectGrace, now: () => storeTime.now() }),
