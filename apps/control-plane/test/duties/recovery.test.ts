@@ -4,9 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Duty } from "../../src/duties/duties.ts";
 import { createOwnerCheck } from "../../src/duties/owner-check.ts";
 import { recoveryDuty } from "../../src/duties/recovery.ts";
-import { type ExecutionRecord, isFinal } from "../../src/executions/record.ts";
+import type { ExecutionRecord } from "../../src/executions/record.ts";
 import { createStoreTime } from "../../src/store-time.ts";
-import { type KnownMembers, knownMembers } from "../support/members.ts";
+import { type KnownMembers, knownMembers, memberOf } from "../support/members.ts";
 import {
   definitionOf,
   openTestStore,
@@ -183,33 +183,42 @@ describe("recovery", () => {
     expect(await ownerOf("exec_1")).toBe("node-2#c");
   });
 
-  it("does not overtake an owner that writes in the same moment: its end or its hand-over stands (L9)", async () => {
-    await own("exec_1", "node-2#c");
-    fail("node-2#c");
-    const { executions } = at.collections;
-    // Between the leader's look and its write, the execution ends.
-    const racing = recoveryDuty({
-      executions: {
-        ...executions,
-        async list(options) {
-          const page = await executions.list(options);
-          const ending = { set: { status: "completed" as const, result: "x" }, unset: ["owner" as const] };
-          await executions.update("exec_1", ending, { where: { owner: "node-2#c" } });
-          return page;
+  it.each([
+    ["end", { set: { status: "completed" as const, result: "x" }, unset: ["owner" as const] }],
+    ["hand-over", { set: { owner: "node-1#b", nodeId: "node-1" } }],
+    ["next step", { set: { status: "running" as const } }],
+  ])(
+    "does not overtake a write of the same moment: the %s that came before it stands (L9)",
+    async (_, patch) => {
+      await own("exec_1", "node-2#c");
+      fail("node-2#c");
+      const { executions } = at.collections;
+      const racing = recoveryDuty({
+        executions: {
+          ...executions,
+          // Between the leader's look and its write.
+          async list(options) {
+            const page = await executions.list(options);
+            await executions.update("exec_1", patch);
+            return page;
+          },
         },
-      },
-      membership: members,
-      ownerCheck: { hasEnded: async () => true },
-      clock,
-      storeTime: createStoreTime(clock, startMs),
-      logger: noopLogger,
-      nodeId: "node-0",
-      retentionMs,
-      send: () => {},
-    });
-    await racing.run(term);
-    const record = await read("exec_1");
-    expect(isFinal(record.status)).toBe(true);
-    expect(record).toMatchObject({ status: "completed", result: "x", adoptions: 0 });
-  });
+        membership: {
+          view: () => ({ epoch: "e", version: 1, members: [memberOf("node-0#a")], observedAtMs: 0 }),
+        },
+        ownerCheck: { hasEnded: async () => true },
+        clock,
+        storeTime: createStoreTime(clock, startMs),
+        logger: noopLogger,
+        nodeId: "node-0",
+        retentionMs,
+        send: () => {},
+      });
+      const expected = { ...recordOf("exec_1", { owner: "node-2#c", nodeId: "node-2" }), ...patch.set };
+      await racing.run(term);
+      const { owner, ...rest } = await read("exec_1");
+      expect(rest).toMatchObject({ status: expected.status, nodeId: expected.nodeId, adoptions: 0 });
+      expect(owner).toBe("unset" in patch ? undefined : expected.owner);
+    },
+  );
 });

@@ -41,8 +41,8 @@ export function knownMembers(...names: readonly string[]): KnownMembers {
     view: () => ({ epoch: "e", version: 1, members: [...members.values()], observedAtMs: startMs }),
     hasEnded: async (incarnation) => ended.has(incarnation),
     async declareEnded(incarnation) {
-      if ([...members.values()].some((member) => member.incarnation === incarnation)) return false;
       declared.push(incarnation);
+      if ([...members.values()].some((member) => member.incarnation === incarnation)) return false;
       ended.add(incarnation);
       return true;
     },
