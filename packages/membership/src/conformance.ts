@@ -414,8 +414,9 @@ function describeViews({ it }: TestApi, run: Run, capabilities: MembershipCapabi
         await backend.failOver?.();
         const answer = await beat(store, "node-0", { known: view, memberEpoch: view.epoch });
         equal(answer.outcome, "ok");
-        notEqual(viewIn(answer)?.epoch, view.epoch);
-        deepEqual(statuses(viewIn(answer)), { "node-0": "healthy" });
+        const after = viewIn(answer) ?? fail("no new view");
+        notEqual(after.epoch, view.epoch);
+        deepEqual(statuses(after), { "node-0": "healthy" });
         equal(await store.history(view, bounds), undefined);
       }),
     );

@@ -1,8 +1,7 @@
-import { describeBackend } from "@parallax/testing";
+import { createTimeline, describeBackend } from "@parallax/testing";
 import { describe, it } from "vitest";
 import { type MembershipBackend, membershipStoreConformance } from "../src/conformance.ts";
 import { memoryMembershipSpace, memoryMembershipStore } from "../src/memory.ts";
-import { createTimeline } from "./support/timeline.ts";
 
 async function memoryBackend(): Promise<MembershipBackend> {
   const timeline = createTimeline();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { MembershipEvent, View } from "../src/index.ts";
 import { end, transition } from "../src/table.ts";
-import { codeOf, createCluster, type TestNode } from "./support/cluster.ts";
+import { codeOf, createCluster, type TestNode, until } from "./support/cluster.ts";
 
 function ends(events: readonly MembershipEvent[]): MembershipEvent[] {
   return events.filter(({ type }) => type === "failed" || type === "ended");
@@ -44,7 +44,7 @@ describe("[memory] M1: nobody is failed for the store's absence", () => {
     await timeline.advance(60_000);
     // Nearly an interval old when the store goes away.
     const beats = late.calls.filter((call) => call === "beat").length;
-    await timeline.until(() => late.calls.filter((call) => call === "beat").length > beats);
+    await until(timeline, () => late.calls.filter((call) => call === "beat").length > beats);
     await timeline.advance(4900);
     for (const { link } of nodes) link.state = "refused";
     await timeline.advance(60_000);
@@ -61,7 +61,7 @@ describe("[memory] M1: nobody is failed for the store's absence", () => {
     await timeline.advance(60_000);
     space.stepClock(-3_600_000);
     victim?.kill();
-    await timeline.until(() => told("failed").length > 0, 25_000);
+    await until(timeline, () => told("failed").length > 0, 25_000);
   });
 
   it.each([-60_000, -9000, 4000, 9000, 60_000])(
@@ -108,9 +108,10 @@ describe("[memory] M2: a majority that falls silent together is spared once", ()
     await timeline.advance(60_000);
     const silentSinceMs = timeline.nowMs;
     for (const victim of nodes.slice(0, 3)) victim.kill();
-    await timeline.until(() => told("failed").length > 0);
+    await until(timeline, () => told("failed").length > 0);
     expect(timeline.nowMs - silentSinceMs).toBeGreaterThan(25_000);
-    await timeline.until(
+    await until(
+      timeline,
       () => new Set(told("failed").map((each) => "member" in each && each.member)).size === 3,
       10_000,
     );
@@ -122,7 +123,8 @@ describe("[memory] M2: a majority that falls silent together is spared once", ()
     await start(5);
     await timeline.advance(60_000);
     for (const victim of nodes.slice(0, 2)) victim.kill();
-    await timeline.until(
+    await until(
+      timeline,
       () => new Set(told("failed").map((each) => "member" in each && each.member)).size === 2,
       16_500,
     );
@@ -138,12 +140,12 @@ describe("[memory] M3: a node that is not acknowledged gives up by itself", () =
       if (!isolated) throw new Error("no node");
       await timeline.advance(60_000);
       isolated.link.state = state;
-      await timeline.until(() => types(isolated).includes("cut-off"), 13_000);
+      await until(timeline, () => types(isolated).includes("cut-off"), 13_000);
       expect(space.table()?.rows.get("node-0")?.status).not.toBe("failed");
       expect(isolated.membership.unacknowledgedMs()).toBeGreaterThanOrEqual(12_500);
       expect(isolated.membership.unacknowledgedMs()).toBeLessThan(12_510);
       isolated.link.state = "up";
-      await timeline.until(() => types(isolated).includes("back"), 4000);
+      await until(timeline, () => types(isolated).includes("back"), 4000);
       expect(isolated.membership.unacknowledgedMs()).toBeLessThan(100);
     },
   );
@@ -155,8 +157,8 @@ describe("[memory] M3: a node that is not acknowledged gives up by itself", () =
     await timeline.advance(10_000);
     node.link.latencyMs = 1000;
     const beats = node.calls.filter((call) => call === "beat").length;
-    await timeline.until(() => node.calls.filter((call) => call === "beat").length > beats);
-    await timeline.until(() => node.membership.unacknowledgedMs() < 2000);
+    await until(timeline, () => node.calls.filter((call) => call === "beat").length > beats);
+    await until(timeline, () => node.membership.unacknowledgedMs() < 2000);
     expect(node.membership.unacknowledgedMs()).toBeGreaterThanOrEqual(1000);
   });
 
@@ -305,7 +307,7 @@ describe("[memory] M5: who is not sure of itself does not judge others", () => {
     const before = space.table()?.sweptAtMs;
     node.calls.length = 0;
     space.stepClock(5000);
-    await timeline.until(() => node.calls.includes("sweep"), 10_000);
+    await until(timeline, () => node.calls.includes("sweep"), 10_000);
     // B7: the sweep that was on its way when the clock jumped does nothing.
     if (node.calls[0] === "sweep") expect(space.table()?.sweptAtMs).toBe(before);
     await timeline.advance(20_000);
@@ -331,9 +333,9 @@ describe("[memory] M6: an incarnation that ended never comes back", () => {
     if (!slow || !other) throw new Error("no node");
     const { incarnation } = slow.membership;
     slow.link.state = "cut";
-    await timeline.until(() => space.table()?.rows.get("node-0")?.status === "failed", 30_000);
+    await until(timeline, () => space.table()?.rows.get("node-0")?.status === "failed", 30_000);
     slow.link.state = "up";
-    await timeline.until(() => space.table()?.rows.get("node-0")?.status === "healthy", 10_000);
+    await until(timeline, () => space.table()?.rows.get("node-0")?.status === "healthy", 10_000);
     expect(slow.membership.incarnation).not.toBe(incarnation);
     expect(slow.events).toContainEqual({ type: "ended", incarnation, reason: "failed", by: undefined });
     expect(await other.membership.hasEnded(incarnation)).toBe(true);
@@ -383,7 +385,7 @@ describe("[memory] M6: an incarnation that ended never comes back", () => {
     const [zombie] = await start(3);
     if (!zombie) throw new Error("no node");
     zombie.link.state = "cut";
-    await timeline.until(() => space.table()?.rows.get("node-0")?.status === "failed", 30_000);
+    await until(timeline, () => space.table()?.rows.get("node-0")?.status === "failed", 30_000);
     const successor = node("node-0", { address: "10.0.0.9:8080" });
     successor.start();
     await timeline.advance(100);
@@ -426,7 +428,7 @@ describe("[memory] M7: a beat vouches for the whole node", () => {
     zombie.vouches = false;
     zombie.calls.length = 0;
     await expect(zombie.membership.beat()).rejects.toMatchObject({ code: "beat_withheld" });
-    await timeline.until(() => space.table()?.rows.get("node-0")?.status === "failed", 20_000);
+    await until(timeline, () => space.table()?.rows.get("node-0")?.status === "failed", 20_000);
     expect(types(zombie)).toContain("cut-off");
     expect(zombie.calls).not.toContain("beat");
     expect(zombie.calls).not.toContain("sweep");

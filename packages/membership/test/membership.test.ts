@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { membershipPresets } from "../src/index.ts";
-import { codeOf, createCluster } from "./support/cluster.ts";
+import { codeOf, createCluster, until } from "./support/cluster.ts";
 
 const failAfterMs = 15_000;
 
@@ -22,11 +22,13 @@ describe("[memory] a cluster", () => {
     await timeline.advance(60_000);
     const killedAtMs = timeline.nowMs;
     victim?.kill();
-    await timeline.until(
+    await until(
+      timeline,
       () => others.every(({ events }) => events.some(({ type }) => type === "suspected")),
       9000,
     );
-    await timeline.until(
+    await until(
+      timeline,
       () => others.every(({ events }) => events.some(({ type }) => type === "failed")),
       20_000,
     );
@@ -40,9 +42,9 @@ describe("[memory] a cluster", () => {
     const { timeline, told, start } = createCluster();
     const [slow] = await start(3);
     if (slow) slow.link.state = "cut";
-    await timeline.until(() => told("suspected").length > 0);
+    await until(timeline, () => told("suspected").length > 0);
     if (slow) slow.link.state = "up";
-    await timeline.until(() => told("recovered").length > 0, 8000);
+    await until(timeline, () => told("recovered").length > 0, 8000);
     expect(told("failed", "ended")).toEqual([]);
   });
 
@@ -50,9 +52,9 @@ describe("[memory] a cluster", () => {
     const { timeline, told, start } = createCluster();
     const [victim] = await start(3);
     victim?.kill();
-    await timeline.until(() => told("failed").length > 0);
+    await until(timeline, () => told("failed").length > 0);
     const failedAtMs = timeline.nowMs;
-    await timeline.until(() => told("removed").length > 0);
+    await until(timeline, () => told("removed").length > 0);
     expect(timeline.nowMs - failedAtMs).toBeGreaterThanOrEqual(membershipPresets.default.removeAfterMs);
     expect(timeline.nowMs - failedAtMs).toBeLessThan(membershipPresets.default.removeAfterMs + 6000);
   });
@@ -62,7 +64,11 @@ describe("[memory] a cluster", () => {
     const [leaver, ...others] = await start(3);
     const leftAtMs = timeline.nowMs;
     await leaver?.stop();
-    await timeline.until(() => others.every(({ events }) => events.some(({ type }) => type === "left")), 100);
+    await until(
+      timeline,
+      () => others.every(({ events }) => events.some(({ type }) => type === "left")),
+      100,
+    );
     expect(timeline.nowMs - leftAtMs).toBeLessThanOrEqual(100);
     expect(leaver?.outcome).toBe("stopped");
     expect(told("failed", "suspected")).toEqual([]);
@@ -73,7 +79,7 @@ describe("[memory] a cluster", () => {
     const [leaver] = await start(2);
     if (!leaver) throw new Error("no node");
     leaver.link.latencyMs = 2000;
-    await timeline.until(() => leaver.calls.at(-1) === "beat");
+    await until(timeline, () => leaver.calls.at(-1) === "beat");
     const stoppedAtMs = timeline.nowMs;
     await leaver.stop();
     expect(space.table()?.rows.has("node-0")).toBe(false);
@@ -110,7 +116,7 @@ describe("[memory] a cluster", () => {
     const [node] = await start(1, { report });
     slots = 7;
     const beaten = node?.membership.beat();
-    await timeline.until(() => space.table()?.rows.get("node-0")?.report.capacity.classification === 7, 100);
+    await until(timeline, () => space.table()?.rows.get("node-0")?.report.capacity.classification === 7, 100);
     await beaten;
     const before = node?.calls.length ?? 0;
     for (let count = 0; count < 1000; count += 1) {

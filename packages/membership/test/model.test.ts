@@ -1,4 +1,4 @@
-import { describeBackend, type RedisFixture, startRedis } from "@parallax/testing";
+import { createTimeline, describeBackend, type RedisFixture, startRedis } from "@parallax/testing";
 import fc from "fast-check";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -6,7 +6,6 @@ import type { MembershipStore, View } from "../src/index.ts";
 import { memoryMembershipSpace, memoryMembershipStore } from "../src/memory.ts";
 import { storeWith } from "../src/redis.ts";
 import { membershipScripts } from "../src/redis-scripts.ts";
-import { createTimeline } from "./support/timeline.ts";
 
 let server: RedisFixture;
 let redis: Redis;

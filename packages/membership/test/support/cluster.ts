@@ -1,4 +1,5 @@
 import { isParallaxError, seededRandom } from "@parallax/core";
+import { createTimeline, type NodeClock, type Timeline } from "@parallax/testing";
 import {
   createMembership,
   type Membership,
@@ -11,7 +12,6 @@ import {
   memoryMembershipSpace,
   memoryMembershipStore,
 } from "../../src/memory.ts";
-import { createTimeline, type NodeClock, type Timeline } from "./timeline.ts";
 
 /** How a node's requests travel. `cut` loses requests, `deaf` loses answers, `refused` rejects at once. */
 export interface Link {
@@ -100,11 +100,11 @@ export function createCluster(seed = 1): TestCluster {
       },
       async stop() {
         controller.abort();
-        await timeline.until(() => self.outcome !== "running", 60_000);
+        await until(timeline, () => self.outcome !== "running", 60_000);
       },
       kill() {
         link.state = "cut";
-        clock.stall(Number.POSITIVE_INFINITY);
+        clock.kill();
       },
     };
     nodes.push(self);
@@ -119,7 +119,7 @@ export function createCluster(seed = 1): TestCluster {
     async start(count, options) {
       const started = Array.from({ length: count }, (_, index) => node(`node-${index}`, options));
       for (const each of started) each.start();
-      await timeline.until(() => started.every((each) => isMember(space, each)));
+      await until(timeline, () => started.every((each) => isMember(space, each)));
       await timeline.advance(0);
       return started;
     },
@@ -174,4 +174,9 @@ function linked(
 /** The code with which a run ended. */
 export function codeOf(outcome: unknown): string | undefined {
   return isParallaxError(outcome) ? outcome.code : undefined;
+}
+
+/** Lets time pass until it is true. */
+export function until(timeline: Timeline, isTrue: () => boolean, maxMs = 1_200_000): Promise<void> {
+  return timeline.runUntil(isTrue, maxMs);
 }
