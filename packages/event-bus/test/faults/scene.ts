@@ -118,10 +118,21 @@ export function createFaults(): { readonly faults: readonly Fault[]; close(): Pr
           openRedisBus({ connections: createConnections(where), keySpace, maxEntries });
         return { keySpace, random, publisher: open(), subscriber: open() };
       },
-      async strike() {
+      async strike({ random }) {
         const all = await sentinels();
         const old = await all.primary();
-        await all.failover({ kill: true });
+        const replicas = all.servers.filter((server) => server !== old);
+        // Every other time the replicas lag, so that the fail-over takes events back.
+        const lagging = random.next() < 0.5;
+        if (lagging) {
+          for (const replica of replicas) replica.pause();
+          await old.send("CLIENT", "KILL", "TYPE", "replica");
+          await pause(random.next() * 500);
+        }
+        const failover = all.failover({ kill: true });
+        await pause(500);
+        if (lagging) for (const replica of replicas) replica.resume();
+        await failover;
         await old.restart();
         await all.settled();
       },
