@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import type { CliContext, RegisterCommand } from "@parallax/cli";
 import { ParallaxError } from "@parallax/core";
 
@@ -23,6 +25,11 @@ export function registerDev(bin: URL): RegisterCommand {
       .option("--exit", "end when the workload has ended")
       .addHelpText("after", "\nExample:\n  $ parallax dev --nodes 3 --agents 3")
       .action((flags: DevFlags) => dev(flags, bin, context));
+    parent
+      .command("dev-redis <command> [arguments...]", { hidden: true })
+      .description("run a Redis server that ends with the local cluster that it serves")
+      .addHelpText("after", "\nExample:\n  $ parallax dev-redis redis-server -- --port 7000")
+      .action((command: string, args: readonly string[]) => runBound(command, args));
     parent
       .command("dev-agent [module]", { hidden: true })
       .description("run a module as an agent of a local cluster; without one, an agent that echoes")
@@ -60,4 +67,14 @@ function count(text: string, flag: string, least: number): number {
     "wrong_use",
     `reading ${flag}: write a whole number from ${least} to 100, not ${text}`,
   );
+}
+
+/** Runs a program to its end, and ends it when this process is told to end or its parent is gone, however that ended. */
+async function runBound(command: string, args: readonly string[]): Promise<void> {
+  const child = spawn(command, args, { stdio: "inherit" });
+  process.once("SIGTERM", () => child.kill("SIGTERM"));
+  process.once("disconnect", () => child.kill("SIGKILL"));
+  const [code]: (number | null)[] = await once(child, "exit");
+  process.disconnect?.();
+  process.exitCode = code ?? 1;
 }

@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { ParallaxError } from "@parallax/core";
 import { createConnections } from "@parallax/redis";
 import { type Child, startChild } from "./children.ts";
@@ -20,6 +21,7 @@ const startTimeoutMs = 5000;
 export async function openDevRedis(
   environment: Readonly<Record<string, string | undefined>>,
   directory: string,
+  bin: URL,
 ): Promise<DevRedis | undefined> {
   const given = environment.PARALLAX_REDIS_URL;
   if (given) return { url: given, description: "Redis of PARALLAX_REDIS_URL", stop: async () => {} };
@@ -27,8 +29,13 @@ export async function openDevRedis(
   if (command === undefined) return undefined;
   const port = await freePort();
   const settings = { port: String(port), bind: "127.0.0.1", dir: directory, save: "", appendonly: "no" };
-  const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
-  const server = startChild({ name: "redis", command, args, logDirectory: directory });
+  const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
+  const server = startChild({
+    name: "redis",
+    command: process.execPath,
+    args: [fileURLToPath(bin), "dev-redis", command, "--", ...flags],
+    logDirectory: directory,
+  });
   const url = `redis://127.0.0.1:${port}`;
   await untilReady(url, server);
   return { url, description: `a private Redis on port ${port}`, stop: () => server.stop(2000) };

@@ -37,7 +37,7 @@ export async function runDev(options: DevOptions): Promise<boolean> {
   const directory = await mkdtemp(join(tmpdir(), "parallax-dev-"));
   const stops: (() => Promise<void>)[] = [() => rm(directory, { recursive: true, force: true })];
   try {
-    const redis = await openDevRedis(io.env, directory);
+    const redis = await openDevRedis(io.env, directory, options.bin);
     if (redis) stops.push(() => redis.stop());
     introduce(screen, redis, options.nodes);
     const patternsDirectory = workload
