@@ -134,12 +134,14 @@ export function createCatalog(options: CatalogOptions): Catalog {
   return catalog;
 }
 
-/** A create of unknown outcome may have worked: the caller learns the id under which it can look (attack A2). */
+/** After these a create may have worked: the primary may have it, or have it without its replicas. */
+const unknownOutcome = ["timeout", "redis_unavailable", "not_replicated"];
+
+/** The caller of a create of unknown outcome learns the id under which it can look (attack A2). */
 function refuseNamingId(id: string, error: unknown): never {
+  if (!unknownOutcome.some((code) => isParallaxError(error, code))) throw error;
   const message = `submitting execution ${id}: the store did not answer, so it may or may not exist; look for it, or repeat with the same Idempotency-Key`;
-  throw isParallaxError(error, "timeout")
-    ? new ParallaxError("outcome_unknown", message, { cause: error, details: { executionId: id } })
-    : error;
+  throw new ParallaxError("outcome_unknown", message, { cause: error, details: { executionId: id } });
 }
 
 /** The index that narrows most: a node or a pattern has more records than an open status, fewer than `completed`. */

@@ -1,4 +1,5 @@
 import { ParallaxError } from "@parallax/core";
+import { agentLimits } from "@parallax/protocol";
 import type { Context } from "hono";
 import type { z } from "zod";
 
@@ -14,14 +15,38 @@ export function check<Output>(schema: z.ZodType<Output>, value: unknown, what: s
   throw new ParallaxError("invalid_request", `reading ${what}: ${listed}`, { details: { problems } });
 }
 
-/** The JSON body; `{}` where there is none. @throws ParallaxError `invalid_request` when it is no JSON. */
+/**
+ * The JSON body; `{}` where there is none.
+ * @throws ParallaxError `invalid_request` when it is no JSON, or nested deeper than a frame to an agent may be.
+ */
 export async function readJson(context: Context): Promise<unknown> {
   const text = await context.req.text();
   if (text.trim() === "") return {};
+  const value = parse(text);
+  if (!isNestedDeeperThan(value, agentLimits.maxNesting)) return value;
+  const message = `reading the body: nest at most ${agentLimits.maxNesting} arrays and objects`;
+  throw new ParallaxError("invalid_request", message);
+}
+
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : "it can't be parsed";
     throw new ParallaxError("invalid_request", `reading the body: send JSON; ${reason}`, { cause: error });
   }
+}
+
+/** Level by level: whatever walks the value recursively would overflow its stack. */
+function isNestedDeeperThan(value: unknown, limit: number): boolean {
+  let level: unknown[] = [value].filter(isNested);
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > limit) return true;
+    level = level.flatMap((part) => Object.values(Object(part)).filter(isNested));
+  }
+  return false;
+}
+
+function isNested(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

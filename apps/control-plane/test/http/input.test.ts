@@ -1,0 +1,57 @@
+import { noopLogger } from "@parallax/core";
+import { submitExecutionSchema } from "@parallax/protocol";
+import { Hono } from "hono";
+import { describe, expect, it } from "vitest";
+import { answerError } from "../../src/http/errors.ts";
+import { check, readJson } from "../../src/http/input.ts";
+
+const app = new Hono();
+app.post("/json", async (context) => context.json({ read: await readJson(context) }));
+app.post("/execution", async (context) =>
+  context.json(check(submitExecutionSchema, await readJson(context), "the execution")),
+);
+app.onError((error, context) => answerError(context, error, noopLogger));
+
+async function post(path: string, body: string): Promise<{ status: number; body: unknown }> {
+  const response = await app.request(path, { method: "POST", body });
+  return { status: response.status, body: await response.json() };
+}
+
+const nested = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+
+describe("a body", () => {
+  it.each([
+    ["", {}],
+    [" \n", {}],
+    ["null", null],
+    ['{"a":[1]}', { a: [1] }],
+    [nested(200), JSON.parse(nested(200))],
+  ])("is JSON, or nothing at all", async (text, read) => {
+    expect(await post("/json", text)).toEqual({ status: 200, body: { read } });
+  });
+
+  it.each([
+    ["{", /^reading the body: send JSON; /],
+    ["a=1", /^reading the body: send JSON; /],
+    [nested(201), /^reading the body: nest at most 200 arrays and objects$/],
+    [`{"a":${nested(200)}}`, /nest at most 200/],
+    [nested(400_000), /nest at most 200/],
+  ])("is refused when it is none, or too deep for an agent", async (text, message) => {
+    expect(await post("/json", text)).toMatchObject({
+      status: 400,
+      body: { error: { code: "invalid_request", message: expect.stringMatching(message) } },
+    });
+  });
+
+  it("is checked, and everything that is wrong is named", async () => {
+    const { status, body } = await post("/execution", '{"pattern":"No!","options":{"retries":-1}}');
+    expect(status).toBe(400);
+    expect(body).toMatchObject({
+      error: {
+        code: "invalid_request",
+        message: expect.stringMatching(/^reading the execution: pattern: .+; options\.retries: /),
+        details: { problems: [{ path: "pattern" }, { path: "options.retries" }] },
+      },
+    });
+  });
+});
