@@ -17,7 +17,7 @@ export interface Schemas {
 }
 
 export function createSchemas(): Schemas {
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  const ajv = new Ajv2020({ strict: false, allErrors: true, addUsedSchema: false });
   const compiled = new Map<string, ValidateFunction>();
 
   function compile(schema: Readonly<Record<string, unknown>>): ValidateFunction {
@@ -26,7 +26,10 @@ export function createSchemas(): Schemas {
     if (known) return known;
     const [oldest] = compiled.keys();
     if (compiled.size >= cacheSize && oldest !== undefined) compiled.delete(oldest);
-    const made = ajv.compile({ ...schema });
+    const copy = { ...schema };
+    const made = ajv.compile(copy);
+    // What it remembers itself is neither bounded nor replaced by a later schema of the same $id.
+    ajv.removeSchema(copy);
     compiled.set(key, made);
     return made;
   }
