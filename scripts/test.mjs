@@ -11,7 +11,7 @@ import { ensureRedis } from "./redis.mjs";
 const timeLimitMs = 15 * 60_000;
 
 /** On these at least one test must have passed, or else something has switched a backend off. */
-const requiredBackends = ["memory", "redis-standalone"];
+const requiredBackends = ["memory", "redis-standalone", "redis-sentinel", "redis-cluster"];
 
 const startedAtMs = performance.now();
 const remainingMs = () => Math.max(1, timeLimitMs - (performance.now() - startedAtMs));
