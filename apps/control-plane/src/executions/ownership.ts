@@ -55,6 +55,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   const drivers = new Map<string, Driver>();
   let reconciling: Promise<void> | undefined;
   let reconcileAgain = false;
+  /** The records at the last look; they are changed by copying. */
+  let lastSeen: ReadonlyMap<string, ExecutionRecord> = new Map();
 
   function drive(id: string, record: ExecutionRecord, version: number, letters: readonly Letter[]): void {
     if (drivers.has(id) || isFinal(record.status) || record.owner !== owner()) return;
@@ -77,7 +79,11 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   async function load(id: string): Promise<void> {
     if (drivers.has(id)) return;
     const [stored, inbox] = await Promise.all([executions.get(id), executions.inbox(id)]);
-    if (stored) drive(id, stored.value, stored.version, readInbox(inbox));
+    const letters = readInbox(inbox);
+    const driver = drivers.get(id);
+    // Two loads may meet; what only the second one saw must not be lost.
+    if (driver) for (const letter of letters) driver.push(letter);
+    else if (stored) drive(id, stored.value, stored.version, letters);
   }
 
   async function ownedIds(): Promise<Set<string>> {
@@ -103,6 +109,15 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     if (unknown.length > 0) logger.info("taking over executions", { count: unknown.length });
     await Promise.all(unknown.map(load));
     for (const id of before) if (!owned.has(id)) await dropOrRestore(id);
+    await lookIntoQuietInboxes();
+  }
+
+  /** X2: a letter whose hint was lost lies in the inbox of an execution to which nothing has happened since the last look. */
+  async function lookIntoQuietInboxes(): Promise<void> {
+    const quiet = [...drivers].filter(([id, driver]) => lastSeen.get(id) === driver.record);
+    lastSeen = new Map([...drivers].map(([id, driver]) => [id, driver.record]));
+    for (let first = 0; first < quiet.length; first += pageSize)
+      await Promise.all(quiet.slice(first, first + pageSize).map(([id]) => readLetters(id)));
   }
 
   /** Another node has it, or the store has lost it. */
