@@ -33,9 +33,17 @@ export function processIo(): Io {
   };
 }
 
-/** Aborts at the first SIGINT or SIGTERM; the second ends the process as usual. */
+/**
+ * Aborts at the first SIGINT or SIGTERM; the second ends the process. The listeners stay: with none of ours left, a library
+ * that listens for exits would send the first signal again.
+ */
 function interruptSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort();
+    });
+  }
   return controller.signal;
 }

@@ -55,14 +55,10 @@ export function createMembership(options: MembershipOptions): Membership {
   const beating = createBeating(node, () => joinedOnce.resolve());
 
   function onView(view: View): void {
-    const own = ownRow(view);
+    const own = view.members.find(({ id }) => id === nodeId);
     if (own?.incarnation === node.incarnation && own.status === "draining") node.isDraining = true;
     // Our beat will learn whether our incarnation has ended, and how.
     if (node.isMember && (own?.incarnation !== node.incarnation || own.status === "failed")) beating.hurry();
-  }
-
-  function ownRow(view: View): View["members"][number] | undefined {
-    return view.members.find(({ id }) => id === nodeId);
   }
 
   function emit(event: MembershipEvent): void {

@@ -14,7 +14,7 @@ export function list(reply: RedisReply | undefined): readonly RedisReply[] {
   return Array.isArray(reply) ? reply : refuse("a list", reply);
 }
 
-export function text(reply: unknown): string {
+function text(reply: unknown): string {
   return typeof reply === "string" ? reply : refuse("a text", reply);
 }
 

@@ -8,7 +8,7 @@ export interface Reading {
 }
 
 /** How far two readings of the store's clock may differ from the own clock before neither is believed (T3). */
-export const agreementMs = 1000;
+const agreementMs = 1000;
 
 /** Whether this node may judge others (M5). */
 export interface Trust {

@@ -1,5 +1,5 @@
 /** Values beyond this many become `other`: one label must not fill the memory of whoever scrapes. */
-export const maxLabelValues = 200;
+const maxLabelValues = 200;
 
 /** Lets the first values of a label through, and calls the rest `other`. */
 export function createBound(limit: number = maxLabelValues): (value: string) => string {

@@ -21,7 +21,7 @@ export const defaultDeadlineMs: Readonly<Record<RedisRole, number>> = {
 };
 
 /** How long an attempt to connect may take, in milliseconds. */
-export const connectTimeoutMs = 2000;
+const connectTimeoutMs = 2000;
 
 /**
  * What every client of ours has set, whatever the user's has. ioredis would otherwise queue commands while it is offline,

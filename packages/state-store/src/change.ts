@@ -1,4 +1,4 @@
-import { recallRequest, rememberRequest } from "./request-ids.ts";
+import { mayHaveForgotten, recallRequest, rememberRequest } from "./request-ids.ts";
 import type {
   Change,
   ChangeOutcome,
@@ -42,10 +42,12 @@ export interface ChangeContext {
   readonly layout: Layout;
   readonly fence: number;
   readonly nowMs: number;
+  /** Milliseconds since the first attempt; 0 if this is it. */
+  readonly ageMs: number;
 }
 
 /** S6: whether one of the fields has a value after which nothing changes any more. */
-export function isFinal(layout: Layout, fields: ReadonlyMap<string, string>): boolean {
+function isFinal(layout: Layout, fields: ReadonlyMap<string, string>): boolean {
   return Object.entries(layout.final).some(([field, values]) => {
     const text = fields.get(field);
     return text !== undefined && values.includes(text);
@@ -53,7 +55,7 @@ export function isFinal(layout: Layout, fields: ReadonlyMap<string, string>): bo
 }
 
 /** The event's text with the version of the record that it tells about. */
-export function withVersion(json: string, version: number): string {
+function withVersion(json: string, version: number): string {
   return `${json.slice(0, -1)},"version":${version}}`;
 }
 
@@ -72,8 +74,13 @@ export function applyChange(
   change: Change,
   context: ChangeContext,
 ): Applied {
-  const earlier = before && change.op !== "deposit" && recallRequest(before.requests, change.requestId);
+  // A deposit is known by its key, and a migration by the schema that it leads to.
+  const isRemembered = change.op !== "deposit" && change.op !== "migrate";
+  const earlier = before && isRemembered && recallRequest(before.requests, change.requestId);
   if (earlier) return { outcome: { outcome: "ok", ...earlier }, after: before };
+  if (before && isRemembered && mayHaveForgotten(before.requests, context.ageMs, context.nowMs)) {
+    return { outcome: { outcome: "forgotten" }, after: before };
+  }
   if (change.fence !== undefined && change.fence < context.fence) {
     return { outcome: { outcome: "fenced", fence: context.fence }, after: before };
   }

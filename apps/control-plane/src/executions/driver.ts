@@ -74,13 +74,11 @@ export function createDriver(options: DriverOptions): Driver {
     excluded: (taskId) => excludedAgents(state.record, taskId),
     onGranted: (taskId, grant) => push({ kind: "granted", taskId, ...grant }),
   });
-  const deliveries = createDeliveries({
-    clock,
-    courier,
-    graceMs: options.reconnectGraceMs,
-    isAnswered: (taskId, attempt) => answered.has(attemptKey(taskId, attempt)),
-    onLost: (taskId, attempt) => push({ kind: "lost", taskId, attempt, refused: false }),
-  });
+  const isAnswered = (taskId: string, attempt: number): boolean => answered.has(attemptKey(taskId, attempt));
+  const onLost = (taskId: string, attempt: number): void =>
+    push({ kind: "lost", taskId, attempt, refused: false });
+  const graceMs = options.reconnectGraceMs;
+  const deliveries = createDeliveries({ clock, courier, graceMs, isAnswered, onLost });
 
   function push(event: ExecutionEvent): void {
     if (signal.aborted) return;
@@ -159,9 +157,9 @@ export function createDriver(options: DriverOptions): Driver {
     error: { readonly code: string; readonly message: string },
   ): void {
     logger.error("an execution could not be written", { execution: id, status, ...error });
-    if (status === "failed") return end("not-ours");
     const { code, message } = error;
-    push({ kind: "aggregation-failed", error: { code, message } });
+    if (status === "failed") end("not-ours");
+    else push({ kind: "aggregation-failed", error: { code, message } });
   }
 
   function act(): void {

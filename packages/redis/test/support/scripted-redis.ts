@@ -23,7 +23,7 @@ const connecting: Readonly<Record<string, string>> = {
 };
 
 /** A bulk string in RESP. */
-export function bulk(text: string): string {
+function bulk(text: string): string {
   return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
 }
 

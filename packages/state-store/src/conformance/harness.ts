@@ -58,7 +58,7 @@ export type Run = (test: (bench: Bench) => Promise<void>) => () => Promise<void>
 /** A job that waits. */
 export const waiting: Job = { status: "waiting", attempts: 0 };
 
-export function openJobs(store: StateStore): Collection<Job> {
+function openJobs(store: StateStore): Collection<Job> {
   return store.collection({
     name: "job",
     schema: jobSchema,
