@@ -1,0 +1,46 @@
+import { noopLogger } from "@parallax/core";
+import { describe, expect, it } from "vitest";
+import type { NodeMessage } from "../src/node-messages.ts";
+import { chooseOwner, createPeers, type Peers } from "../src/peers.ts";
+import { type KnownMembers, knownMembers } from "./support/members.ts";
+
+function peersOf(members: KnownMembers, send: (to: string) => Promise<void> = async () => {}): Peers {
+  const membership = { incarnation: "a", view: members.view };
+  return createPeers({ nodeId: "node-0", membership, bus: { send }, logger: noopLogger });
+}
+
+describe("the peers of a node", () => {
+  it("are the other live members that take work", () => {
+    const members = knownMembers("node-0#a", "node-1#b", "node-2#c", "node-3#d", "node-4#e");
+    members.set("node-2#c", "suspect");
+    members.set("node-3#d", "draining");
+    members.set("node-4#e", "failed");
+    expect(peersOf(members).takers()).toEqual([
+      { nodeId: "node-1", owner: "node-1#b" },
+      { nodeId: "node-2", owner: "node-2#c" },
+    ]);
+  });
+
+  it("are none before the first view", () => {
+    const membership = { incarnation: "a", view: () => undefined };
+    const bus = { send: async () => {} };
+    expect(createPeers({ nodeId: "node-0", membership, bus, logger: noopLogger }).takers()).toEqual([]);
+  });
+
+  it("are sent hints, of which one that is lost does no harm", async () => {
+    const message: NodeMessage = { type: "adopt", from: "node-0" };
+    const peers = peersOf(knownMembers(), () => Promise.reject(new Error("away")));
+    expect(() => peers.send("node-1", message)).not.toThrow();
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+});
+
+describe("the owner of what is submitted", () => {
+  it("is this node, another one while it drains, and nobody where there is none", () => {
+    const alone = peersOf(knownMembers("node-0#a"));
+    const together = peersOf(knownMembers("node-0#a", "node-1#b"));
+    expect(chooseOwner(together, false)).toEqual({ nodeId: "node-0", owner: "node-0#a" });
+    expect(chooseOwner(together, true)).toEqual({ nodeId: "node-1", owner: "node-1#b" });
+    expect(() => chooseOwner(alone, true)).toThrow(expect.objectContaining({ code: "draining" }));
+  });
+});
