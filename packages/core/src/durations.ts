@@ -18,9 +18,10 @@ export function parseDuration(value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
   if (typeof value === "string") {
     const text = value.trim();
-    if (/^\d+$/.test(text)) return Number(text);
-    const [, amount, unit] = pattern.exec(text) ?? [];
-    if (amount !== undefined && isUnit(unit)) return Number(amount) * unitMs[unit];
+    const [, amount, unit] = pattern.exec(/^\d+$/.test(text) ? `${text}ms` : text) ?? [];
+    // To the microsecond: 1.1h is 3960000 ms, and not a fraction more.
+    const ms = isUnit(unit) ? Math.round(Number(amount) * unitMs[unit] * 1000) / 1000 : Number.NaN;
+    if (Number.isFinite(ms)) return ms;
   }
   const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
   throw new ParallaxError(

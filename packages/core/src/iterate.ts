@@ -16,7 +16,8 @@ export interface IterateOptions {
 }
 
 /**
- * An async iterator over a `subscribe` function, with a bounded buffer. Leaving the loop unsubscribes.
+ * An async iterator over a `subscribe` function, with a bounded buffer. It subscribes when the loop begins, and leaving the
+ * loop unsubscribes. What came before an `overflow` is delivered before the error, and nothing that came after it.
  *
  * @throws ParallaxError `overflow` from the iterator when the buffer is full and the policy is `error`.
  * @example
@@ -32,18 +33,19 @@ export async function* iterate<Event>(
   let wake: () => void = () => {};
 
   const unsubscribe = subscribe((event) => {
+    // After a hole nothing may follow as if there were none.
+    if (failure) return;
     if (buffer.length < limit) buffer.push(event);
     else if (overflow === "drop-oldest") {
       buffer.shift();
       buffer.push(event);
-    } else if (overflow === "error") failure ??= overflowError(limit);
+    } else if (overflow === "error") failure = overflowError(limit);
     wake();
   });
   const forget = onAbort(signal, () => wake());
   try {
     while (!signal?.aborted) {
-      const next = buffer.shift();
-      if (next !== undefined) yield next;
+      if (buffer.length > 0) yield* buffer.splice(0, 1);
       else if (failure) throw failure;
       else await new Promise<void>((resolve) => (wake = resolve));
     }

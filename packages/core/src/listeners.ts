@@ -1,7 +1,7 @@
 /** Called with each event, in order, never concurrently with itself as long as it is synchronous. */
 export type Listener<Event> = (event: Event) => void;
 
-/** Takes a listener away. Harmless when called again. */
+/** Takes a listener away: it is not called any more, not even with an event that others are being told. Harmless when called again. */
 export type Unsubscribe = () => void;
 
 /** A set of listeners: the primitive under every `subscribe` of these packages. */
@@ -25,9 +25,10 @@ export function createListeners<Event>(onError: (error: unknown) => void): Liste
       };
     },
     emit(event) {
-      for (const { listener } of [...entries]) {
+      for (const entry of [...entries]) {
+        if (!entries.has(entry)) continue;
         try {
-          listener(event);
+          entry.listener(event);
         } catch (error) {
           onError(error);
         }

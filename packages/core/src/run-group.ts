@@ -1,3 +1,5 @@
+import { onAbort } from "./abort.ts";
+
 /** A part of a program that runs until it is interrupted. */
 export interface GroupMember {
   readonly name: string;
@@ -16,21 +18,25 @@ export async function runGroup(members: readonly GroupMember[], signal?: AbortSi
   let interrupt: () => void = () => {};
   const interrupted = new Promise<void>((resolve) => (interrupt = resolve));
 
+  async function run(member: GroupMember, memberSignal: AbortSignal): Promise<void> {
+    try {
+      await member.run(memberSignal);
+    } catch (error) {
+      errors.push(error);
+    } finally {
+      interrupt();
+    }
+  }
+
   const running = members.map((member) => {
     const controller = new AbortController();
-    const ended = member
-      .run(controller.signal)
-      .catch((error: unknown) => {
-        errors.push(error);
-      })
-      .finally(interrupt);
-    return { controller, ended };
+    return { controller, ended: run(member, controller.signal) };
   });
-  if (signal?.aborted || members.length === 0) interrupt();
-  signal?.addEventListener("abort", interrupt, { once: true });
+  if (members.length === 0) interrupt();
+  const forget = onAbort(signal, interrupt);
 
   await interrupted;
-  signal?.removeEventListener("abort", interrupt);
+  forget();
   for (const { controller, ended } of running.reverse()) {
     controller.abort();
     await ended;

@@ -1,5 +1,5 @@
 import { uptime } from "node:os";
-import { abortError } from "./abort.ts";
+import { abortError, onAbort } from "./abort.ts";
 import type { CancelTimer, Clock, TimeMark } from "./clock.ts";
 
 /** setTimeout fires at once when it is asked for more than 2^31 - 1 ms; longer waits are taken in steps. */
@@ -35,16 +35,15 @@ export const systemClock: Clock = {
   },
   sleep(ms, signal) {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(abortError(signal));
+      let forget = (): void => {};
       const cancel = after(ms, () => {
-        signal?.removeEventListener("abort", stop);
+        forget();
         resolve();
       });
-      function stop(): void {
+      forget = onAbort(signal, () => {
         cancel();
         reject(abortError(signal));
-      }
-      signal?.addEventListener("abort", stop, { once: true });
+      });
     });
   },
   after,

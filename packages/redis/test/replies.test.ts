@@ -43,7 +43,7 @@ describe("what an error means", () => {
     ]);
     expect(failureError("doing", "unknown", error)).toMatchObject({
       cause: error,
-      message: /^doing: .*unknown/,
+      message: expect.stringMatching(/^doing: .*unknown/),
     });
   });
 });

@@ -1,0 +1,43 @@
+import { createVirtualClock } from "@parallax/testing";
+import { describe, expect, it } from "vitest";
+import { withDeadline } from "../src/deadline.ts";
+
+describe("a deadline", () => {
+  const options = { timeoutMs: 100, what: "asking the store" };
+
+  it("gives what the work gives, and leaves no timer", async () => {
+    const clock = createVirtualClock();
+    expect(await withDeadline(Promise.resolve("done"), { clock, ...options })).toBe("done");
+    await expect(withDeadline(Promise.reject(new Error("no")), { clock, ...options })).rejects.toThrow("no");
+    expect(clock.timers).toBe(0);
+  });
+
+  it("gives up in time, and says that the outcome is unknown", async () => {
+    const clock = createVirtualClock();
+    const waiting = expect(withDeadline(new Promise(() => {}), { clock, ...options })).rejects.toMatchObject({
+      code: "timeout",
+      message: expect.stringMatching(/^asking the store took longer than 100 ms; its outcome is unknown/),
+      details: { timeoutMs: 100 },
+    });
+    await clock.advance(99);
+    expect(clock.timers).toBe(1);
+    await clock.advance(1);
+    await waiting;
+  });
+
+  it("observes a rejection of the work that it has given up", async () => {
+    const clock = createVirtualClock();
+    let fail: (error: Error) => void = () => {};
+    const work = new Promise((_, reject) => {
+      fail = reject;
+    });
+    const waiting = expect(withDeadline(work, { clock, ...options })).rejects.toMatchObject({
+      code: "timeout",
+    });
+    await clock.advance(100);
+    await waiting;
+    // vitest fails the run for an unhandled rejection.
+    fail(new Error("too late"));
+    await clock.settle();
+  });
+});
