@@ -152,7 +152,9 @@ function turnPage(state: Extract<Continuity, { phase: "reading" }>, page: LogPag
     effects.push(gap("trimmed", known.sequence + 1, top.sequence, top));
     known = top;
   }
-  if (state.again || known.sequence < top.sequence) return backfill(known, effects);
+  // What was heard before the log was taken back may tell of what is gone; the log itself has what counts.
+  const takenBack = effects.some((effect) => effect.type === "gap" && effect.reason !== "trimmed");
+  if (state.again || takenBack || known.sequence < top.sequence) return backfill(known, effects);
   return merge(known, state.heard, effects);
 }
 

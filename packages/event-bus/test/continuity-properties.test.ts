@@ -147,6 +147,18 @@ describe("E1: whatever happens to channel and log", () => {
     );
   });
 
+  it("does not deliver again what it had heard before the log was taken back", () => {
+    const history: Happening[] = [
+      { do: "append", count: 3 },
+      { do: "read" },
+      { do: "answer" },
+      { do: "hear", which: 0, copies: 1 },
+      { do: "rewind", count: 2 },
+    ];
+    const told = play(history, 2).told.map((each) => (each.type === "gap" ? each.reason : each.entry.tag));
+    expect(told).toEqual(["t1", "t2", "rewound"]);
+  });
+
   it("delivers consecutive, linked entries, except across a gap", () => {
     fc.assert(
       fc.property(histories(violent), limits, (history, limit) => {
