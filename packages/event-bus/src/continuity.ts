@@ -154,7 +154,8 @@ function turnPage(state: Extract<Continuity, { phase: "reading" }>, page: LogPag
   }
   // What was heard before the log was taken back may tell of what is gone; the log itself has what counts.
   const takenBack = effects.some((effect) => effect.type === "gap" && effect.reason !== "trimmed");
-  if (state.again || takenBack || known.sequence < top.sequence) return backfill(known, effects);
+  if (state.again || (takenBack && state.heard.length > 0) || known.sequence < top.sequence)
+    return backfill(known, effects);
   return merge(known, state.heard, effects);
 }
 
