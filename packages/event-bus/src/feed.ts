@@ -22,7 +22,7 @@ export interface FeedOptions {
 
 /** Listens while it has members. */
 export function createFeed(options: FeedOptions): Feed {
-  const { topic, log, onError } = options;
+  const { topic, log, logger, onError } = options;
   const members = new Set<FeedMember>();
   let up = false;
   let live = true;
@@ -42,9 +42,17 @@ export function createFeed(options: FeedOptions): Feed {
         for (const member of [...members]) member.connected();
       },
     );
-    void watch(options, members, controller.signal, (verdict) => {
-      live = verdict;
+    void watch(options, members, controller.signal, ({ reached, dead }) => {
+      live = reached;
+      // One that is being opened anew is left alone: it would never come up if every look began it again.
+      if (dead && up) recycle();
     }).catch(onError);
+  }
+
+  function recycle(): void {
+    up = false;
+    logger.warn("the channel of a topic looks open and is dead; opening it anew", { topic });
+    log.recycle(`the channel of topic ${topic} is behind its log`);
   }
 
   return {
@@ -77,9 +85,9 @@ async function watch(
   options: FeedOptions,
   members: ReadonlySet<FeedMember>,
   signal: AbortSignal,
-  report: (live: boolean) => void,
+  report: (verdict: { readonly reached: boolean; readonly dead: boolean }) => void,
 ): Promise<void> {
-  const { topic, log, clock, logger, checkIntervalMs, onError } = options;
+  const { topic, log, clock, checkIntervalMs, onError } = options;
   const pause = (ms: number): Promise<void> => clock.sleep(ms, signal).catch(() => {});
   while (!signal.aborted) {
     await pause(checkIntervalMs / 2);
@@ -89,16 +97,16 @@ async function watch(
     });
     if (signal.aborted) return;
     if (!tops) {
-      report(false);
+      report({ reached: false, dead: false });
       continue;
     }
     for (const member of [...members]) member.compare(tops);
     await pause(checkIntervalMs / 5);
     if (signal.aborted) return;
     const verdicts = [...members].map((member) => member.judge(tops));
-    report(verdicts.every(({ reached }) => reached));
-    if (!verdicts.some(({ dead }) => dead)) continue;
-    logger.warn("the channel of a topic looks open and is dead; opening it anew", { topic });
-    log.recycle(`the channel of topic ${topic} is behind its log`);
+    report({
+      reached: verdicts.every(({ reached }) => reached),
+      dead: verdicts.some(({ dead }) => dead),
+    });
   }
 }

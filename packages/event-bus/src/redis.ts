@@ -96,7 +96,10 @@ export function redisTopicLog(source: RedisSource, options: RedisTopicLogOptions
       const { channel } = keysOf(topic, 0);
       return listenOn(channel, (payload) => onBatch(parseBatch(payload)), onReady);
     },
-    recycle: (reason) => connections.subscriber.recycle(reason),
+    recycle(reason) {
+      // All topics share the connection: whichever finds it dead first has it opened anew.
+      if (connections.subscriber.state === "ready") connections.subscriber.recycle(reason);
+    },
     async send(nodeId, message) {
       await connections.data.command("PUBLISH", [nodeChannel(keySpace, nodeId), JSON.stringify(message)]);
     },

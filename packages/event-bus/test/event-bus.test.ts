@@ -226,6 +226,35 @@ describe("E2: a channel that looks open and is dead", () => {
     },
   );
 
+  it("is opened anew once, and then left alone until it has come up", async () => {
+    const space = memoryEventLogSpace();
+    const recycle = vi.fn();
+    let comeUp: () => void = () => {};
+    const { bus, clock } = scene(
+      { checkIntervalMs: 1000 },
+      {
+        ...memoryTopicLog(space),
+        recycle,
+        listen(_topic, _onBatch, onReady) {
+          comeUp = onReady;
+          onReady();
+          return () => {};
+        },
+      },
+    );
+    const items = await listen(bus);
+    for (const expected of [1, 1, 1]) {
+      await bus.publish("execution", { type: "swallowed" });
+      await clock.advance(1000);
+      expect(recycle).toHaveBeenCalledTimes(expected);
+    }
+    expect(items).toHaveLength(3);
+    comeUp();
+    await bus.publish("execution", { type: "swallowed again" });
+    await clock.advance(1000);
+    expect(recycle).toHaveBeenCalledTimes(2);
+  });
+
   it("is not suspected while events are on their way", async () => {
     const stage = scene({ checkIntervalMs: 5000 });
     const items = await listen(stage.bus);
