@@ -8,6 +8,7 @@ import type { Broker, Courier } from "./broker.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { type Letter, letterKey, readInbox } from "./inbox.ts";
 import type { Journal } from "./journal.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { type ExecutionRecord, executionOf, isFinal, taskIndex } from "./record.ts";
 import type { Schemas } from "./schemas.ts";
 
@@ -53,8 +54,6 @@ const pageSize = 500;
 export function createOwnership(options: OwnershipOptions): Ownership {
   const { nodeId, owner, executions, logger, send } = options;
   const drivers = new Map<string, Driver>();
-  let reconciling: Promise<void> | undefined;
-  let reconcileAgain = false;
   /** The records at the last look; they are changed by copying. */
   let lastSeen: ReadonlyMap<string, ExecutionRecord> = new Map();
 
@@ -192,18 +191,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
 
   const ownership: Ownership = {
     start: (id, record) => drive(id, record, 1, []),
-    reconcile() {
-      reconcileAgain = true;
-      reconciling ??= (async () => {
-        while (reconcileAgain) {
-          reconcileAgain = false;
-          await reconcileOnce();
-        }
-      })().finally(() => {
-        reconciling = undefined;
-      });
-      return reconciling;
-    },
+    reconcile: oneAtATime(reconcileOnce),
     receive(message) {
       switch (message.type) {
         case "accepted":
