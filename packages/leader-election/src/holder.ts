@@ -154,7 +154,9 @@ function nextEndingStep(
   if (work !== "running") return { step: state.mayBeOurs ? "release" : "leave" };
 
   const endingForMs = clock.elapsedAtLeast(ending.at);
-  const leaseLeftMs = leaseLeft(state, ending, rules, clock) - rules.abortMarginMs;
+  // Early enough for an exit to be over before another leads, though the timer be late.
+  const marginMs = (rules.leaseDurationMs - rules.renewDeadlineMs) / 10;
+  const leaseLeftMs = leaseLeft(state, ending, rules, clock) - marginMs;
   if (leaseLeftMs <= 0 && !state.hasOverrun) return { step: "overrun" };
 
   const mayRenewForMs = state.mayBeOurs ? rules.renewDeadlineMs - endingForMs : 0;

@@ -247,7 +247,7 @@ describe("a holder", () => {
     it("says when the lease ends before the work: a lease after the last renewal", async () => {
       const me = holder();
       me.ends("deadline");
-      await me.timeline.advance(14_949);
+      await me.timeline.advance(14_499);
       expect(me.step()).toEqual({ step: "wait", ms: 1 });
       await me.timeline.advance(1);
       expect(me.step()).toEqual({ step: "overrun" });
@@ -256,7 +256,7 @@ describe("a holder", () => {
     it("says so a lease minus a renew deadline after the store reported the loss", async () => {
       const me = holder();
       me.hears({ outcome: "lost", reading: reading({ term: 8 }) });
-      await me.timeline.advance(4949);
+      await me.timeline.advance(4499);
       expect(me.step()).toEqual({ step: "wait", ms: 1 });
       await me.timeline.advance(1);
       expect(me.step()).toEqual({ step: "overrun" });

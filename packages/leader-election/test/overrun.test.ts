@@ -1,0 +1,17 @@
+import { join } from "node:path";
+import { bundleScript, startProcess } from "@parallax/testing";
+import { expect, it } from "vitest";
+import { durations } from "./support/durations.ts";
+
+it("L4: `overrun: exit` ends the process before another may lead, if its work does not end", async () => {
+  const script = await bundleScript(join(import.meta.dirname, "support/overrunning-node.ts"));
+  const node = await startProcess({ script: script.path });
+  const { code } = await node.exited;
+  expect(code).toBe(1);
+  expect(node.lines[0]).toBe("aborted");
+  const [, ms] = /exits after (\d+) ms/.exec(node.lines.join("\n")) ?? [];
+  // The lease counts from a moment before the work began.
+  expect(Number(ms)).toBeGreaterThan(durations.renewDeadlineMs);
+  expect(Number(ms)).toBeLessThan(durations.leaseDurationMs);
+  await script.remove();
+});
