@@ -98,6 +98,27 @@ describeBackend("redis-standalone", "Redis", () => {
       expect([own.subscriber.state, ready]).toEqual(["ready", 1]);
     });
 
+    it("a channel is heard as long as anybody listens on it", async () => {
+      const heard: string[] = [];
+      let ready = 0;
+      const listen = (name: string): (() => void) =>
+        connections.subscriber.listen(
+          ["news"],
+          ({ payload }) => heard.push(`${name} ${payload}`),
+          () => {
+            ready += 1;
+          },
+        );
+      const stop = listen("first");
+      listen("second");
+      await eventually(() => ready === 2);
+      stop();
+      stop();
+      await connections.data.command("PUBLISH", ["news", "one"]);
+      await eventually(() => heard.length > 0);
+      expect(heard).toEqual(["second one"]);
+    });
+
     it("a listener that a change of state adds is told once that it is ready", async () => {
       let ready = 0;
       const { subscriber } = connections;

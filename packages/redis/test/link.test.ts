@@ -60,6 +60,8 @@ describe("a link", () => {
     await eventually(() => link.state === "ready");
     await link.close();
     expect([states, link.client]).toEqual([["ready", "down", "ready", "closed"], undefined]);
+    // Closed means that the socket is.
+    expect(clients.map(({ status }) => status)).toEqual(["end"]);
   });
 
   it("makes a new client when the old one has ended", async () => {
