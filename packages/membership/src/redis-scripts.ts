@@ -67,14 +67,24 @@ elseif lineage ~= current_lineage then
 end
 lineage = current_lineage
 
--- Takes effect before anything else is written: rows of a lost table are nobody's.
-local function settle_epoch()
-  if is_lost then redis.call('DEL', MEMBERS, REPORTS, BEATS) end
-  if is_new_epoch then redis.call('DEL', LOG) end
-end
-
 local function write_row(id, row)
   redis.call('HSET', MEMBERS, id, cjson.encode(row))
+end
+
+-- Takes effect before anything else. Rows of a lost table are nobody's; of a rewound one nobody's age is known any more,
+-- beats that it has acknowledged being taken back, so all begin anew (M1).
+local function settle_epoch()
+  if not is_new_epoch then return end
+  redis.call('DEL', LOG)
+  if is_lost then redis.call('DEL', MEMBERS, REPORTS, BEATS) end
+  local beats = redis.call('ZRANGE', BEATS, 0, -1, 'WITHSCORES')
+  for index = 1, #beats, 2 do
+    local row = row_of(beats[index])
+    if row.status ~= 'failed' then
+      row.grace = now - tonumber(beats[index + 1])
+      write_row(beats[index], row)
+    end
+  end
 end
 
 local function delete_row(id)
@@ -149,10 +159,9 @@ end
  */
 const joinLua = `
 local id, incarnation, address, zone, report = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
-local present = not is_lost and row_of(id)
-local has_ended = redis.call('ZSCORE', ENDED, incarnation)
 settle_epoch()
-if has_ended then
+local present = row_of(id)
+if redis.call('ZSCORE', ENDED, incarnation) then
   commit()
   return { 'ended', now, view_reply() }
 end
@@ -185,9 +194,9 @@ const beatLua = `
 local id, incarnation, report, member_epoch = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 -- M4: the caller has seen a later version of this epoch, so the store was rewound.
 if ARGV[10] == epoch and tonumber(ARGV[11]) > version then begin_epoch() end
-local row = not is_lost and row_of(id)
-local is_member = row and row.status ~= 'failed'
 settle_epoch()
+local row = row_of(id)
+local is_member = row and row.status ~= 'failed'
 if is_member and row.incarnation == incarnation then
   refresh(id, row, report)
   commit()
@@ -204,15 +213,15 @@ return { 'ended', now, facts.reason, facts.by and { facts.by.incarnation, facts.
 `;
 
 /**
- * ARGV 6 suspect after, 7 fail after, 8 doomed after, 9 watched gap, 10 long gap, 11 remove after, 12 not before, 13 not after;
- * see `SweepLimits`.
+ * ARGV 6 suspect after, 7 fail after, 8 doomed after, 9 watched gap, 10 long gap, 11 return age, 12 remove after,
+ * 13 not before, 14 not after; see `SweepLimits`.
  * Returns whether it swept, time, view, shift, wait until the next or -1, then type, member, incarnation and version of each
  * transition.
  */
 const sweepLua = `
 local suspect_after, fail_after, doomed_after = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local watched_gap, long_gap, remove_after = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local not_before, not_after = tonumber(ARGV[12]), tonumber(ARGV[13])
+local watched_gap, long_gap, return_age = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local remove_after, not_before, not_after = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
 settle_epoch()
 -- M5: the store's clock has jumped, or the request was on its way for longer than its sender waited.
 if now < not_before or now > not_after then
@@ -234,8 +243,9 @@ for index = 1, #beats, 2 do
   row.id, row.beat = beats[index], tonumber(beats[index + 1])
   if row.status ~= 'failed' then
     row.had = row.grace
-    row.grace = math.min(row.grace + shift, now - row.beat)
-    row.age = now - row.beat - row.grace
+    local silent = now - row.beat
+    row.grace = math.min(math.max(row.grace + shift, is_whole_gap and silent - return_age or -math.huge), silent)
+    row.age = silent - row.grace
     living = living + 1
     if row.age >= fail_after then due = due + 1 end
     if row.age >= doomed_after then doomed = doomed + 1 end
@@ -294,8 +304,8 @@ return reply
 /** ARGV 6 id, 7 incarnation or ''. Returns time and view. */
 const drainLua = `
 local id, incarnation = ARGV[6], ARGV[7]
-local row = not is_lost and row_of(id)
 settle_epoch()
+local row = row_of(id)
 if row and (incarnation == '' or incarnation == row.incarnation) and row.status ~= 'failed'
     and row.status ~= 'draining' then
   row.status = 'draining'
@@ -309,9 +319,9 @@ return { now, view_reply() }
 /** ARGV 6 id, 7 incarnation. Returns 1. */
 const leaveLua = `
 local id, incarnation = ARGV[6], ARGV[7]
-local row = not is_lost and row_of(id)
-local is_known = redis.call('ZSCORE', ENDED, incarnation)
 settle_epoch()
+local row = row_of(id)
+local is_known = redis.call('ZSCORE', ENDED, incarnation)
 end_incarnation(incarnation, { reason = 'removed' })
 if row and row.incarnation == incarnation and not is_known then
   delete_row(id)
@@ -324,12 +334,14 @@ return 1
 /** ARGV 6 incarnation. Returns 1, or 0 if it is a member. */
 const declareEndedLua = `
 local incarnation = ARGV[6]
-local rows = is_lost and {} or redis.call('HVALS', MEMBERS)
-for index, json in ipairs(rows) do
-  local row = cjson.decode(json)
-  if row.incarnation == incarnation and row.status ~= 'failed' then return 0 end
-end
 settle_epoch()
+for _, json in ipairs(redis.call('HVALS', MEMBERS)) do
+  local row = cjson.decode(json)
+  if row.incarnation == incarnation and row.status ~= 'failed' then
+    commit()
+    return 0
+  end
+end
 end_incarnation(incarnation, { reason = 'removed' })
 commit()
 return 1

@@ -128,9 +128,10 @@ function beatOutcome(reply: RedisReply): BeatOutcome {
 }
 
 function sweepArguments(request: SweepRequest): readonly number[] {
-  const { suspectAfterMs, failAfterMs, doomedAfterMs, watchedGapMs, longGapMs } = sweepLimits(request);
+  const { suspectAfterMs, failAfterMs, doomedAfterMs, watchedGapMs, longGapMs, returnAgeMs } =
+    sweepLimits(request);
   const { notBeforeMs, notAfterMs } = request.believed;
-  const limits = [suspectAfterMs, failAfterMs, doomedAfterMs, watchedGapMs, longGapMs];
+  const limits = [suspectAfterMs, failAfterMs, doomedAfterMs, watchedGapMs, longGapMs, returnAgeMs];
   return [...limits, request.removeAfterMs, notBeforeMs, notAfterMs];
 }
 

@@ -13,6 +13,8 @@ export interface SweepLimits {
   readonly watchedGapMs: number;
   /** M1: a gap beyond this means that the store was away. */
   readonly longGapMs: number;
+  /** M1: nobody is older than this after a long gap, so that whoever comes back with the store has time to beat. */
+  readonly returnAgeMs: number;
 }
 
 export function sweepLimits(
@@ -27,6 +29,7 @@ export function sweepLimits(
     doomedAfterMs: Math.max(suspectAfterMs, failAfterMs - interval),
     watchedGapMs: Math.floor((interval * 6) / 5),
     longGapMs: interval * 2,
+    returnAgeMs: failAfterMs - interval,
   };
 }
 
@@ -65,8 +68,9 @@ export function sweep(draft: Draft, request: SweepRequest, moment: Moment): Swee
 }
 
 /**
- * M1: time that no sweep watched is held against nobody. A gap after a steady time is forgiven whole; while gaps follow each
- * other closely each of them still counts as one watched interval, so that a flapping store does not postpone for ever.
+ * M1: time that no sweep watched is held against nobody. A gap after a steady time is forgiven whole, and leaves everybody
+ * an interval in which to beat; while gaps follow each other closely each of them still counts as one watched interval, so
+ * that a flapping store does not postpone for ever.
  */
 function amnesty(draft: Draft, limits: SweepLimits, nowMs: number): number {
   const gapMs = Math.max(0, nowMs - draft.sweptAtMs);
@@ -75,7 +79,9 @@ function amnesty(draft: Draft, limits: SweepLimits, nowMs: number): number {
   const shiftMs = isWhole ? gapMs : Math.max(0, gapMs - limits.watchedGapMs);
   for (const row of draft.rows.values()) {
     // Nobody is ahead of the store's clock: neither one that beat inside the gap, nor all when that clock was set back.
-    const graceMs = Math.min(row.graceMs + shiftMs, nowMs - row.beatAtMs);
+    const silentMs = nowMs - row.beatAtMs;
+    const leastMs = isWhole ? silentMs - limits.returnAgeMs : Number.NEGATIVE_INFINITY;
+    const graceMs = Math.min(Math.max(row.graceMs + shiftMs, leastMs), silentMs);
     if (row.status !== "failed" && graceMs !== row.graceMs) draft.rows.set(row.id, { ...row, graceMs });
   }
   draft.sweptAtMs = nowMs;

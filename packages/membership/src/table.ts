@@ -79,11 +79,27 @@ export interface Draft extends Table {
  */
 export function openTable(table: Table | undefined, moment: Moment): Draft {
   const { nowMs, lineage, epochCandidate } = moment;
-  const fresh = { epoch: epochCandidate, version: 0, lineage, log: [], events: [] };
-  if (!table) return { ...fresh, sweptAtMs: nowMs, amnestyAtMs: 0, rows: new Map(), ended: new Map() };
-  const copy = { ...table, rows: new Map(table.rows), ended: new Map(table.ended) };
-  if (table.lineage !== lineage) return { ...copy, ...fresh };
-  return { ...copy, log: [...table.log], events: [] };
+  if (!table) {
+    const empty = { rows: new Map(), ended: new Map(), log: [], events: [] };
+    return { epoch: epochCandidate, version: 0, lineage, sweptAtMs: nowMs, amnestyAtMs: 0, ...empty };
+  }
+  const draft = {
+    ...table,
+    rows: new Map(table.rows),
+    ended: new Map(table.ended),
+    log: [...table.log],
+    events: [],
+  };
+  if (table.lineage !== lineage) beginEpoch(draft, moment);
+  return draft;
+}
+
+/** The store was rewound, beats that it has acknowledged included: nobody's age is known any more, so all begin anew (M1). */
+function beginEpoch(draft: Draft, { nowMs, lineage, epochCandidate }: Moment): void {
+  Object.assign(draft, { epoch: epochCandidate, version: 0, lineage, log: [] });
+  for (const row of draft.rows.values()) {
+    if (row.status !== "failed") draft.rows.set(row.id, { ...row, graceMs: nowMs - row.beatAtMs });
+  }
 }
 
 /** Writes a transition: the row as it is from now on (undefined takes it away), one version, one event. */
@@ -162,13 +178,12 @@ export type BeatFinding =
   | Omit<Extract<BeatOutcome, { readonly outcome: "ended" }>, "storeTimeMs">;
 
 /** Refreshes a member. It never inserts one: a beat that is replayed cannot bring anybody back (M6). */
-export function beat(draft: Draft, request: BeatRequest, { nowMs, epochCandidate }: Moment): BeatFinding {
+export function beat(draft: Draft, request: BeatRequest, moment: Moment): BeatFinding {
+  const { nowMs } = moment;
   const { nodeId, incarnation, report, known, memberEpoch } = request;
   if (known?.epoch === draft.epoch && known.version > draft.version) {
     // M4: the caller has seen a later version of this epoch, so the store was rewound.
-    draft.epoch = epochCandidate;
-    draft.version = 0;
-    draft.log = [];
+    beginEpoch(draft, moment);
   }
   const row = draft.rows.get(nodeId);
   const isMember = row !== undefined && row.status !== "failed";

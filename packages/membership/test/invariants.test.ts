@@ -55,6 +55,34 @@ describe("[memory] M1: nobody is failed for the store's absence", () => {
     expect(ends(told("failed", "ended"))).toEqual([]);
   });
 
+  it("leaves whoever comes back with the store an interval to beat, however old it was", async () => {
+    const { timeline, nodes, told, start } = createCluster();
+    const [late, ...others] = await start(5);
+    if (!late) throw new Error("no node");
+    await timeline.advance(60_000);
+    // Nearly failed when the store goes away, and well again before it comes back.
+    late.link.state = "refused";
+    await timeline.advance(14_500 - late.membership.unacknowledgedMs());
+    for (const { link } of nodes) link.state = "refused";
+    await timeline.advance(60_000);
+    for (const { link } of others) link.state = "up";
+    await timeline.advance(3500);
+    late.link.state = "up";
+    await timeline.advance(60_000);
+    expect(ends(told("failed", "ended"))).toEqual([]);
+  });
+
+  it("holds nobody's age against it after a fail-over, which may have taken acknowledged beats back", async () => {
+    const { timeline, space, told, start } = createCluster();
+    await start(3);
+    await timeline.advance(60_000);
+    const earlier = space.table();
+    await timeline.advance(13_000);
+    space.rewind(earlier);
+    await timeline.advance(60_000);
+    expect(ends(told("failed", "ended", "suspected"))).toEqual([]);
+  });
+
   it("finds the dead although the store's clock was set back by an hour", async () => {
     const { timeline, space, told, start } = createCluster();
     const [victim] = await start(3);

@@ -1,4 +1,4 @@
-import { isParallaxError, seededRandom } from "@parallax/core";
+import { isParallaxError, type Random, seededRandom } from "@parallax/core";
 import { createTimeline, type NodeClock, type Timeline } from "@parallax/testing";
 import {
   createMembership,
@@ -13,9 +13,9 @@ import {
   memoryMembershipStore,
 } from "../../src/memory.ts";
 
-/** How a node's requests travel. `cut` loses requests, `deaf` loses answers, `refused` rejects at once. */
+/** How requests travel. `cut` loses requests, `deaf` loses answers, `lossy` loses either, `refused` rejects at once. */
 export interface Link {
-  state: "up" | "cut" | "deaf" | "refused";
+  state: "up" | "cut" | "deaf" | "lossy" | "refused";
   latencyMs: number;
 }
 
@@ -32,6 +32,8 @@ export interface TestNode {
   outcome: "running" | "stopped" | unknown;
   start(): void;
   stop(): Promise<void>;
+  /** Begins to stop. */
+  abort(): void;
   /** The process dies: nothing is sent any more, nothing is received. */
   kill(): void;
 }
@@ -39,6 +41,8 @@ export interface TestNode {
 export interface TestCluster {
   readonly timeline: Timeline;
   readonly space: MemoryMembershipSpace;
+  /** The way to the store that all nodes share. */
+  readonly store: Link;
   readonly nodes: readonly TestNode[];
   node(id: string, options?: NodeOptions): TestNode;
   /** Makes, starts and awaits the join of `node-0`, `node-1`, … */
@@ -52,22 +56,36 @@ export type NodeOptions = Partial<MembershipOptions> & {
   readonly wallOffsetMs?: number;
 };
 
+export interface ClusterOptions {
+  readonly storeRate?: number;
+  /** Called with each transition, in the step that makes it. */
+  readonly onEvent?: (event: { readonly type: string; readonly [field: string]: unknown }) => void;
+  /** Called after each step of time. */
+  readonly onStep?: () => void;
+}
+
 /** Memberships of several nodes on one memory space, each with its own clock and link. */
-export function createCluster(seed = 1): TestCluster {
-  const timeline = createTimeline();
-  const space = memoryMembershipSpace({ clock: timeline.clock(), random: seededRandom(seed) });
+export function createCluster(seed = 1, options: ClusterOptions = {}): TestCluster {
+  const { storeRate = 1, onEvent = () => {}, onStep = () => {} } = options;
+  const timeline = createTimeline({ onStep });
+  const clock = timeline.clock({ rate: storeRate });
+  const space = memoryMembershipSpace({ clock, random: seededRandom(seed), onEvent });
+  /** The way to the store itself, which all nodes share. */
+  const store: Link = { state: "up", latencyMs: 0 };
   const nodes: TestNode[] = [];
 
   function node(id: string, options: NodeOptions = {}): TestNode {
     const { rate = 1, wallOffsetMs = 0, ...rest } = options;
     const clock = timeline.clock({ rate, wallOffsetMs });
+    const network = timeline.clock();
+    const random = seededRandom(seed * 7919 + nodes.length);
     const link: Link = { state: "up", latencyMs: 0 };
     const controller = new AbortController();
     const events: MembershipEvent[] = [];
     const errors: unknown[] = [];
     const calls: string[] = [];
     const membership = createMembership({
-      store: linked(memoryMembershipStore(space), timeline.clock(), clock, link, calls),
+      store: linked(memoryMembershipStore(space), { network, clock, links: [link, store], calls, random }),
       nodeId: id,
       address: `${id}:8080`,
       clock,
@@ -98,6 +116,7 @@ export function createCluster(seed = 1): TestCluster {
           },
         );
       },
+      abort: () => controller.abort(),
       async stop() {
         controller.abort();
         await until(timeline, () => self.outcome !== "running", 60_000);
@@ -114,6 +133,7 @@ export function createCluster(seed = 1): TestCluster {
   return {
     timeline,
     space,
+    store,
     nodes,
     node,
     async start(count, options) {
@@ -131,28 +151,33 @@ function isMember(space: MemoryMembershipSpace, { membership }: TestNode): boole
   return space.table()?.rows.get(membership.nodeId)?.incarnation === membership.incarnation;
 }
 
-/** A store at the other end of a link. */
-function linked(
-  store: MembershipStore,
-  network: NodeClock,
-  clock: NodeClock,
-  link: Link,
-  calls: string[],
-): MembershipStore {
+interface Way {
+  readonly network: NodeClock;
+  readonly clock: NodeClock;
+  readonly links: readonly Link[];
+  readonly calls: string[];
+  readonly random: Random;
+}
+
+/** A store at the other end of links. */
+function linked(store: MembershipStore, { network, clock, links, calls, random }: Way): MembershipStore {
   const never = new Promise<never>(() => {});
+  const isLost = (): boolean => links.some(({ state }) => state === "lossy") && random.next() < 0.5;
+  const is = (...states: Link["state"][]): boolean => links.some(({ state }) => states.includes(state));
   function through<Args extends unknown[], Result>(
     name: string,
     send: (...args: Args) => Promise<Result>,
   ): (...args: Args) => Promise<Result> {
     return async (...args) => {
       calls.push(name);
-      if (link.state === "refused") throw new Error("the link is refused");
-      if (link.state === "cut") return never;
-      if (link.latencyMs > 0) await network.sleep(link.latencyMs / 2);
+      const halfMs = links.reduce((sum, { latencyMs }) => sum + latencyMs, 0) / 2;
+      if (is("refused")) throw new Error("the link is refused");
+      if (is("cut") || isLost()) return never;
+      if (halfMs > 0) await network.sleep(halfMs);
       const result = await send(...args);
-      if (link.state !== "up") return never;
+      if (is("cut", "deaf", "refused") || isLost()) return never;
       // What arrives while the event loop is blocked is seen when it goes on.
-      if (link.latencyMs > 0) await clock.sleep(link.latencyMs / 2);
+      if (halfMs > 0) await clock.sleep(halfMs);
       return result;
     };
   }
@@ -166,7 +191,8 @@ function linked(
     history: through("history", store.history),
     hasEnded: through("hasEnded", store.hasEnded),
     declareEnded: through("declareEnded", store.declareEnded),
-    subscribe: (onHint) => store.subscribe(() => link.state === "up" && onHint()),
+    subscribe: (onHint) =>
+      store.subscribe(() => !is("cut", "refused", "lossy") && void clock.after(0, onHint)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
