@@ -278,6 +278,21 @@ describe("a lost connection", () => {
     expect(typesOf(events).at(-1)).toBe("gave-up");
   });
 
+  it("for good, while it owes, is followed by a new session that delivers", async () => {
+    const { clock, network, events } = await connected();
+    network.last.send(taskFrame(0));
+    await clock.settle();
+    network.last.end({ code: closeCodes.replaced, reason: "the session has a newer connection" });
+    await clock.runUntil(() => network.sockets.length === 2, 60_000);
+    network.last.welcome({ agentId: "agent_b" });
+    expect(helloOf(network.last)).toMatchObject({ connection: 2, owed: ["exec_a:0"] });
+    expect(helloOf(network.last)).not.toHaveProperty("agentId");
+    expect(network.last.frames[1]).toMatchObject({ type: "result", result: 0 });
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "error", error: expect.objectContaining({ code: "refused" }) }),
+    );
+  });
+
   it("keeps what is owed for the next start() where reconnecting is off", async () => {
     const { agent, clock, network, events } = await connected({ reconnect: { enabled: false } });
     network.last.send(taskFrame(0));
