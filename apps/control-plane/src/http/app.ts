@@ -2,6 +2,7 @@ import { type Clock, type Logger, ParallaxError, randomId } from "@parallax/core
 import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Role } from "../config/schema.ts";
+import type { Catalog } from "../executions/catalog.ts";
 import type { HighAvailability } from "../high-availability.ts";
 import type { Patterns } from "../patterns/registry.ts";
 import { type AgentRoutesOptions, agentRoutes } from "./agents.ts";
@@ -26,6 +27,7 @@ export interface AnsweredRequest {
 }
 
 export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, EventRoutesOptions {
+  readonly catalog: Catalog;
   readonly authenticator: Authenticator;
   readonly ha: HighAvailability;
   readonly patterns: Patterns;

@@ -1,5 +1,5 @@
-import { type Clock, isParallaxError, ParallaxError } from "@parallax/core";
-import type { Cursor, Delivered, EventBus, Gap } from "@parallax/event-bus";
+import { type Clock, isParallaxError, onAbort, ParallaxError } from "@parallax/core";
+import type { Cursor, Delivered, EventBus, Gap, Subscription } from "@parallax/event-bus";
 import { type ClusterEvent, type EventTopic, eventsQuerySchema, eventTopics } from "@parallax/protocol";
 import type { Collection } from "@parallax/state-store";
 import { Hono } from "hono";
@@ -11,7 +11,7 @@ import { idOf } from "./executions.ts";
 import { check } from "./input.ts";
 
 export interface EventRoutesOptions {
-  readonly catalog: Catalog;
+  readonly catalog: Pick<Catalog, "get">;
   readonly executions: Collection<ExecutionRecord>;
   readonly bus: EventBus;
   readonly clock: Clock;
@@ -33,8 +33,10 @@ export function eventRoutes(options: EventRoutesOptions): Hono<AppEnvironment> {
   routes.get("/events", (context) => {
     const { topics: wanted } = check(eventsQuerySchema, context.req.query(), "the query");
     const topics = eventTopics.filter((topic) => wanted === undefined || wanted.split(",").includes(topic));
-    const cursors = readCursors(context.req.header("Last-Event-ID"));
-    return streamSSE(context, (stream) => streamTopics(stream, topics, cursors, options));
+    const start = readCursors(context.req.header("Last-Event-ID"));
+    // Before the stream begins: what is refused here is answered with its status.
+    const following = followTopics(bus, topics, start);
+    return streamSSE(context, (stream) => streamTopics(stream, following, start, options));
   });
 
   routes.get("/executions/:id/events", async (context) => {
@@ -56,6 +58,8 @@ export function eventRoutes(options: EventRoutesOptions): Hono<AppEnvironment> {
       let last = after;
       changes.push(true);
       while (await changes.next()) {
+        // First the execution, then its log: one that had ended then has its last event there.
+        const execution = await catalog.get(id);
         const entries = (await executions.log(id, last)) ?? [];
         for (const { sequence, atMs, event } of entries) {
           last = sequence;
@@ -65,7 +69,6 @@ export function eventRoutes(options: EventRoutesOptions): Hono<AppEnvironment> {
             String(sequence),
           );
         }
-        const execution = await catalog.get(id);
         if (!isFinal(execution.status)) continue;
         await stream.writeSSE({ event: "snapshot", id: String(last), data: JSON.stringify(execution) });
         return;
@@ -83,47 +86,78 @@ export function eventRoutes(options: EventRoutesOptions): Hono<AppEnvironment> {
 
 type Cursors = Partial<Record<EventTopic, Cursor>>;
 
+interface Item {
+  readonly topic: EventTopic;
+  readonly delivered: Delivered | Gap;
+}
+
+/** Subscriptions to topics, begun at once; whoever listens is named in the same tick. */
+interface Following {
+  readonly subscriptions: readonly { readonly topic: EventTopic; readonly subscription: Subscription }[];
+  onItem: (item: Item) => void;
+  close(): void;
+}
+
+/** @throws ParallaxError `invalid_cursor` */
+function followTopics(bus: EventBus, topics: readonly EventTopic[], start: Cursors): Following {
+  const subscriptions: { topic: EventTopic; subscription: Subscription }[] = [];
+  const following: Following = {
+    subscriptions,
+    onItem: () => {},
+    close() {
+      for (const { subscription } of subscriptions) subscription.close();
+    },
+  };
+  try {
+    for (const topic of topics) {
+      const cursor = start[topic];
+      const from = cursor === undefined ? ("now" as const) : { cursor };
+      const subscription = bus.subscribe(topic, { from }, (delivered) =>
+        following.onItem({ topic, delivered }),
+      );
+      subscriptions.push({ topic, subscription });
+    }
+  } catch (error) {
+    following.close();
+    throw error;
+  }
+  return following;
+}
+
 async function streamTopics(
   stream: SSEStreamingApi,
-  topics: readonly EventTopic[],
+  following: Following,
   start: Cursors,
   options: EventRoutesOptions,
 ): Promise<void> {
   const cursors: Cursors = { ...start };
-  const queue = createQueue<{ topic: EventTopic; delivered: Delivered | Gap }>(stream, options);
-  const subscriptions = topics.map((topic) => {
-    const cursor = start[topic];
-    const from = cursor === undefined ? ("now" as const) : { cursor };
-    const subscription = options.bus.subscribe(topic, { from }, (delivered) =>
-      queue.push({ topic, delivered }),
-    );
-    return { topic, subscription };
-  });
+  const queue = createQueue<Item>(stream, options);
+  following.onItem = queue.push;
   try {
-    await Promise.all(subscriptions.map(({ subscription }) => subscription.ready));
-    for (const { topic, subscription } of subscriptions) cursors[topic] ??= subscription.cursor();
+    await Promise.all(following.subscriptions.map(({ subscription }) => subscription.ready));
+    for (const { topic, subscription } of following.subscriptions) cursors[topic] ??= subscription.cursor();
     for (let next = await queue.next(); next; next = await queue.next()) {
       const { topic, delivered } = next;
       cursors[topic] = delivered.cursor;
-      const id = writeCursors(cursors);
-      if (delivered.type === "gap") {
-        await stream.writeSSE({
-          event: "gap",
-          id,
-          data: JSON.stringify({ topic, reason: delivered.reason }),
-        });
-      } else {
-        await writeEvent(
-          stream,
-          { ...delivered.event, topic, at: new Date(delivered.atMs).toISOString() },
-          id,
-        );
-      }
+      await writeDelivered(stream, topic, delivered, writeCursors(cursors));
     }
   } finally {
-    for (const { subscription } of subscriptions) subscription.close();
+    following.close();
     queue.close();
   }
+}
+
+function writeDelivered(
+  stream: SSEStreamingApi,
+  topic: EventTopic,
+  delivered: Delivered | Gap,
+  id: string,
+): Promise<void> {
+  if (delivered.type === "gap") {
+    const data = JSON.stringify({ topic, reason: delivered.reason });
+    return stream.writeSSE({ event: "gap", id, data });
+  }
+  return writeEvent(stream, { ...delivered.event, topic, at: new Date(delivered.atMs).toISOString() }, id);
 }
 
 function writeEvent(stream: SSEStreamingApi, event: ClusterEvent, id: string): Promise<void> {
@@ -173,7 +207,7 @@ function createQueue<Item>(stream: SSEStreamingApi, { clock, draining }: EventRo
     wake();
   };
   stream.onAbort(end);
-  draining.addEventListener("abort", end, { once: true });
+  const forget = onAbort(draining, end);
   const stopKeepAlive = clock.every(keepAliveMs, () => void stream.write(": still here\n\n"));
   return {
     push(item) {
@@ -189,7 +223,7 @@ function createQueue<Item>(stream: SSEStreamingApi, { clock, draining }: EventRo
     },
     close() {
       stopKeepAlive();
-      draining.removeEventListener("abort", end);
+      forget();
     },
   };
 }
