@@ -65,7 +65,7 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   );
   app.use(
     "/ha/*",
-    require(authenticator, ({ method }) => (method === "GET" ? undefined : "admin")),
+    require(authenticator, ({ method }) => (method === "GET" || method === "HEAD" ? undefined : "admin")),
   );
 
   app.route("/api/executions", executionRoutes(options));
