@@ -1,10 +1,10 @@
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { bundleScript, startProcess } from "@parallax/testing";
 import { expect, it } from "vitest";
 import { durations } from "./support/durations.ts";
 
 it("L4: `overrun: exit` ends the process before another may lead, if its work does not end", async () => {
-  const script = await bundleScript(join(import.meta.dirname, "support/overrunning-node.ts"));
+  const script = await bundleScript(fileURLToPath(new URL("./support/overrunning-node.ts", import.meta.url)));
   const node = await startProcess({ script: script.path });
   const { code } = await node.exited;
   expect(code).toBe(1);
