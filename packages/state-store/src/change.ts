@@ -8,6 +8,7 @@ import type {
   Expiry,
   Layout,
   MigrateChange,
+  MutateOptions,
   StoredEvent,
   StoredFields,
   UpdateChange,
@@ -42,8 +43,8 @@ export interface ChangeContext {
   readonly layout: Layout;
   readonly fence: number;
   readonly nowMs: number;
-  /** Milliseconds since the first attempt; 0 if this is it. */
-  readonly ageMs: number;
+  /** As {@link MutateOptions} has it. */
+  readonly repeatedSinceMs: MutateOptions["repeatedSinceMs"];
 }
 
 /** S6: whether one of the fields has a value after which nothing changes any more. */
@@ -78,7 +79,8 @@ export function applyChange(
   const isRemembered = change.op !== "deposit" && change.op !== "migrate";
   const earlier = before && isRemembered && recallRequest(before.requests, change.requestId);
   if (earlier) return { outcome: { outcome: "ok", ...earlier }, after: before };
-  if (before && isRemembered && mayHaveForgotten(before.requests, context.ageMs, context.nowMs)) {
+  const { repeatedSinceMs: sinceMs, nowMs } = context;
+  if (before && isRemembered && sinceMs !== undefined && mayHaveForgotten(before.requests, sinceMs, nowMs)) {
     return { outcome: { outcome: "forgotten" }, after: before };
   }
   if (change.fence !== undefined && change.fence < context.fence) {

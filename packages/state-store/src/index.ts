@@ -31,6 +31,7 @@ export type {
   IndexQuery,
   Layout,
   MigrateChange,
+  MutateOptions,
   MutateResult,
   RecordBackend,
   RefusalCode,

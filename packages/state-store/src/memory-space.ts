@@ -1,11 +1,11 @@
 import { getHeapStatistics } from "node:v8";
 import { type Clock, systemClock } from "@parallax/core";
 import type { MemoryEventLogSpace } from "@parallax/event-bus/memory";
-import { applyChange, type RecordState } from "./change.ts";
+import { applyChange, type ChangeContext, type RecordState } from "./change.ts";
 import { entriesOf, timeText } from "./index-entry.ts";
 import { type RequestResult, rememberedMs } from "./request-ids.ts";
 import { createSortedKeys, type SortedKeys } from "./sorted-keys.ts";
-import type { Change, ChangeEvent, ChangeOutcome, Layout } from "./store.ts";
+import type { Change, ChangeEvent, ChangeOutcome, Layout, MutateOptions, MutateResult } from "./store.ts";
 
 /** Options of {@link memoryRecordSpace}. */
 export interface MemoryRecordSpaceOptions {
@@ -43,7 +43,7 @@ export interface MemoryRecordSpace {
   nowMs(): number;
   memory(): { readonly usedBytes: number; readonly limitBytes: number | undefined };
   shelf(partition: number, collection: string): Shelf;
-  mutate(partition: number, layout: Layout, changes: readonly Change[]): readonly ChangeOutcome[];
+  mutate(partition: number, layout: Layout, changes: readonly Change[], options: MutateOptions): MutateResult;
   raiseFence(partition: number, term: number): { readonly raised: boolean; readonly fence: number };
   /** Keeps everything as it is now, to go back to. */
   snapshot(): MemoryRecordSnapshot;
@@ -90,15 +90,16 @@ export function memoryRecordSpace(options: MemoryRecordSpaceOptions = {}): Memor
     return { outcome: "ok", version: tombstone.version, storeTimeMs: tombstone.storeTimeMs };
   }
 
-  function mutateOne(partition: number, layout: Layout, change: Change, nowMs: number) {
-    const place = shelf(partition, layout.collection);
+  function mutateOne(partition: number, change: Change, context: Omit<ChangeContext, "fence">) {
+    const { collection } = context.layout;
+    const place = shelf(partition, collection);
     const before = place.records.get(change.id);
-    const key = `${partition}:${layout.collection}:${change.id}`;
+    const key = `${partition}:${collection}:${change.id}`;
     const repeated = before ? undefined : recallDelete(key, change);
     if (repeated) return { outcome: repeated };
     const fence = Math.max(fences.get(partition) ?? 0, change.fence ?? 0);
     if (fence > 0) fences.set(partition, fence);
-    const { outcome, after, event } = applyChange(before, change, { layout, fence, nowMs });
+    const { outcome, after, event } = applyChange(before, change, { ...context, fence });
     if (after !== before) replace(place, change.id, before, after);
     if (change.op === "delete" && change.reason === "asked" && outcome.outcome === "ok") {
       bury(key, { requestId: change.requestId, ...outcome });
@@ -111,17 +112,18 @@ export function memoryRecordSpace(options: MemoryRecordSpaceOptions = {}): Memor
     nowMs: () => Math.floor(clock.wall()),
     memory,
     shelf,
-    mutate(partition, layout, changes) {
+    mutate(partition, layout, changes, { replicas, repeatedSinceMs }) {
       const nowMs = Math.floor(clock.wall());
       const events: ChangeEvent[] = [];
       const outcomes = changes.map((change) => {
-        const { outcome, event } = mutateOne(partition, layout, change, nowMs);
+        const { outcome, event } = mutateOne(partition, change, { layout, nowMs, repeatedSinceMs });
         if (event !== undefined && change.event) events.push({ tag: change.event.tag, json: event });
         return outcome;
       });
       if (events.length > 0 && layout.topic !== undefined)
         log?.append(layout.topic, partition, events, nowMs);
-      return outcomes;
+      // There are no replicas that could lag behind: whatever number is asked for has it.
+      return { outcomes, replicas, storeTimeMs: nowMs };
     },
     raiseFence(partition, term) {
       const fence = Math.max(fences.get(partition) ?? 0, term);

@@ -40,9 +40,8 @@ export function memoryRecordBackend(
     partitions: space.partitions,
     partitionOf: (id) => partitionOf(id, space.partitions),
     keyOf: (collection, id) => `${keyPrefix}${collection}:${id}`,
-    mutate: (partition, layout, changes, { replicas }) =>
-      // There are no replicas that could lag behind: whatever number is asked for has it.
-      link(() => ({ outcomes: space.mutate(partition, layout, changes), replicas })),
+    mutate: (partition, layout, changes, options) =>
+      link(() => space.mutate(partition, layout, changes, options)),
     read: (partition, collection, ids) =>
       link(() => {
         const { records } = space.shelf(partition, collection);

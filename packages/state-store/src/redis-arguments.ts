@@ -1,4 +1,4 @@
-import type { Change, Layout } from "./store.ts";
+import type { Change, Layout, MutateOptions } from "./store.ts";
 
 /** Names of the keys that belong to one record. */
 export interface RecordKeys {
@@ -17,6 +17,7 @@ export interface MutateHead {
   readonly maxTopicEntries: number;
   readonly maxTopicAgeMs: number;
   readonly durable: boolean;
+  readonly repeatedSinceMs: MutateOptions["repeatedSinceMs"];
 }
 
 /** The first arguments of `mutate`: what all changes share. */
@@ -36,6 +37,7 @@ export function headArguments(layout: Layout, head: MutateHead): (string | numbe
     layout.maxInboxBytes,
     layout.schema,
     head.durable ? 1 : 0,
+    head.repeatedSinceMs ?? "-",
     layout.indexes.join(" "),
     [...read].join(" "),
     finals.length,

@@ -102,7 +102,8 @@ export function readOutcome(
     case "final":
       return { outcome: name, version: readNumber(first, id) };
     case "missing":
-      return { outcome: "missing" };
+    case "forgotten":
+      return { outcome: name };
     case "schema":
       return { outcome: "schema", schema: readNumber(first, id) };
     case "full":

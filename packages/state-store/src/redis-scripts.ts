@@ -29,6 +29,12 @@ local function recall(requests, request)
   if slash then return string.match(requests, '^(%d+)/(%d+)', slash) end
 end
 
+local function may_have_forgotten(requests, since, now)
+  local _, spaces = string.gsub(requests, ' ', ' ')
+  if spaces + 1 < ${rememberedRequests} then return false end
+  return tonumber(string.match(requests, '%d+$')) >= since or now < since
+end
+
 local function remember(requests, request, version, at)
   local newest = request .. '/' .. version .. '/' .. at
   if not requests then return newest end
@@ -72,7 +78,7 @@ local meta_key, topic_key
 if topic ~= '' then meta_key, topic_key = key(), key() end
 local max_topic_entries, max_topic_age = tonumber(arg()), tonumber(arg())
 local max_log_entries, max_inbox_bytes = tonumber(arg()), tonumber(arg())
-local schema, durable = arg(), arg() == '1'
+local schema, durable, repeated_since = arg(), arg() == '1', tonumber(arg())
 local index_names = arg()
 local indexes = words(index_names)
 local read_fields = { '_v', '_rid', '_updated', '_expires', '_events', '_inbox', '_indexes', '_schema' }
@@ -320,6 +326,7 @@ local function repeated(change, values)
     if version and durable then try('SET', change.tombstone_key, tombstone, 'KEEPTTL') end
   end
   if version then return { 'ok', tonumber(version), tonumber(at) } end
+  if values and repeated_since and may_have_forgotten(values._rid, repeated_since, now) then return { 'forgotten' } end
 end
 
 local handlers = { update = update, delete = delete, deposit = deposit, migrate = migrate }
@@ -327,8 +334,10 @@ local handlers = { update = update, delete = delete, deposit = deposit, migrate 
 local function apply(change)
   local values, refused = read_record(change.record_key, change.where)
   if refused then return refused end
-  local before = change.op ~= 'deposit' and repeated(change, values)
-  if before then return before end
+  if change.op ~= 'deposit' and change.op ~= 'migrate' then
+    local answer = repeated(change, values)
+    if answer then return answer end
+  end
   if change.fence then
     if change.fence < fence then return { 'fenced', fence } end
     if change.fence > fence then
@@ -377,14 +386,14 @@ return answers
  * its log (delete, and with an event), its tombstone (delete that was asked for).
  *
  * ARGV: topic (empty: none), channel, partition, epoch candidate, entries and milliseconds that the topic's log keeps, entries
- * of a record's log, bytes of an inbox, schema, 1 if replicas are waited for, index fields, fields to read (both separated by
+ * of a record's log, bytes of an inbox, schema, 1 if replicas are waited for, on a repetition the store time since which it may have been made, index fields, fields to read (both separated by
  * spaces), number of final values with a field and a value each, number of changes; then for each change a head
  * `op request tag fence version expiry sets unsets wheres absents extra` (`-`: none), its id, its event (empty: none), and
  * as many fields and texts, fields, fields and texts, fields, as the head says.
  *
  * Returns the store time and an answer each: the version when it was applied now, 0 for a deposit, else
  * `["ok", version, time]`, `["exists", fields]`, `["occupied", value]`, `["fenced", fence]`, `["conflict", version]`,
- * `["final", version]`, `["missing"]`, `["schema", version]`, `["full", bytes]`, `["refused", error]`.
+ * `["final", version]`, `["missing"]`, `["forgotten"]`, `["schema", version]`, `["full", bytes]`, `["refused", error]`.
  *
  * Slot: every key is one of the partition's.
  */

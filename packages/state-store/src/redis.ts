@@ -77,7 +77,7 @@ export function redisRecordBackend(
     partitions: keySpace.partitions,
     partitionOf: keySpace.partitionOf,
     keyOf: (collection, id) => keySpace.partitioned(keySpace.partitionOf(id), `${collection}:${id}`),
-    async mutate(partition, layout, changes, { replicas }) {
+    async mutate(partition, layout, changes, { replicas, repeatedSinceMs }) {
       const { topic } = layout;
       const log = topic === undefined ? undefined : eventLogKeys(keySpace, topic, partition);
       const keys = sharedKeys(keySpace, partition, layout);
@@ -90,6 +90,7 @@ export function redisRecordBackend(
         maxTopicEntries,
         maxTopicAgeMs,
         durable,
+        repeatedSinceMs,
       });
       args.push(changes.length);
       for (const change of changes) {
@@ -100,7 +101,7 @@ export function redisRecordBackend(
       const [nowMs, ...answers] = readList(result.reply, "the answers to changes");
       const time = readNumber(nowMs, "the store's time");
       const outcomes = changes.map(({ id, op }, index) => readOutcome(answers[index], time, id, op));
-      return { outcomes, replicas: result.replicas };
+      return { outcomes, replicas: result.replicas, storeTimeMs: time };
     },
     async raiseFence(partition, term) {
       const { reply } = await connections.data.run(

@@ -1,7 +1,10 @@
 import { type Random, randomId } from "@parallax/core";
 
-/** How long the answer to a request is kept for its repetitions, in milliseconds. Longer than anybody repeats. */
+/** How long the answer to a request is kept for its repetitions, in milliseconds. */
 export const rememberedMs = 60_000;
+
+/** How long a change may be repeated at most, in milliseconds: well below what is remembered. */
+export const maxRepeatMs = 45_000;
 
 /** As long as the text is shorter, nothing is forgotten, which spares most changes a look at every entry. */
 export const prunedLength = 250;
@@ -47,4 +50,14 @@ export function recallRequest(requests: string, requestId: string): RequestResul
   const [, version, storeTimeMs] = entry?.split("/") ?? [];
   if (version === undefined || storeTimeMs === undefined) return undefined;
   return { version: Number(version), storeTimeMs: Number(storeTimeMs) };
+}
+
+/**
+ * Whether a record may have forgotten a request that was made at `sinceMs` or later, by the store's clock, and less than
+ * {@link rememberedMs} ago. Only what was cut off for its number counts; if the clock went back, nothing can be said.
+ */
+export function mayHaveForgotten(requests: string, sinceMs: number, nowMs: number): boolean {
+  if (requests.split(" ").length < rememberedRequests) return false;
+  const oldestMs = Number(requests.slice(requests.lastIndexOf("/") + 1));
+  return oldestMs >= sinceMs || nowMs < sinceMs;
 }

@@ -14,7 +14,7 @@ import type { Collection, CollectionOptions, Fields, StateStore } from "./collec
 import { partitionsOf, type StoreContext } from "./context.ts";
 import { type Definition, defaultLimits, define, type StoreLimits } from "./definition.ts";
 import { createReads } from "./reads.ts";
-import { createRequestIds } from "./request-ids.ts";
+import { createRequestIds, maxRepeatMs } from "./request-ids.ts";
 import { retrying } from "./retry.ts";
 import type { RecordBackend } from "./store.ts";
 import { createUpkeep } from "./upkeep.ts";
@@ -31,7 +31,7 @@ export interface StateStoreOptions {
     /** Replicas that must acknowledge a change. Default 0. */
     readonly replicas?: number;
   };
-  /** Milliseconds for which a change without an answer, or a read, is tried again. Default 10 000. */
+  /** Milliseconds for which a change without an answer, or a read, is tried again. Default 10 000, at most 45 000. */
   readonly timeoutMs?: number;
   /** Changes of one tick and partition travel together, up to this many. Default 32. */
   readonly batchSize?: number;
@@ -56,7 +56,7 @@ export function createStateStore(options: StateStoreOptions): StateStore {
   const { timeoutMs = 10_000, batchSize = 32, maxPending = 20_000 } = options;
   const { clock = systemClock, random = systemRandom } = options;
   const { replicas = 0 } = defaults;
-  checkWhole("invalid_value", "the time-out", timeoutMs, 1);
+  checkWhole("invalid_value", "the time-out", timeoutMs, 1, maxRepeatMs);
   checkWhole("invalid_value", "the size of a batch", batchSize, 1, 1000);
   checkWhole("invalid_value", "the number of replicas", replicas, 0, 100);
 

@@ -106,6 +106,11 @@ export type ChangeOutcome =
   | { readonly outcome: "conflict"; readonly version: number }
   | { readonly outcome: "final"; readonly version: number }
   | { readonly outcome: "missing" }
+  /**
+   * A repeated change that the record does not remember, while it has forgotten others that were made since the first
+   * attempt: whether that took effect is unknown, and it was not repeated.
+   */
+  | { readonly outcome: "forgotten" }
   /** The record was written in another version of the schema: migrate it first. */
   | { readonly outcome: "schema"; readonly schema: number }
   /** The store could not apply it, and did not begin to: full, or a key that holds something else. */
@@ -113,10 +118,22 @@ export type ChangeOutcome =
 
 export type RefusalCode = "store_full" | "inbox_full" | "wrong_type" | "redis_reply";
 
-/** Answers in the order of the changes, and how many replicas acknowledged (0 when none were asked for). */
+/** How a call of `mutate` is made. */
+export interface MutateOptions {
+  /** Replicas that are waited for. The result says how many acknowledged. */
+  readonly replicas: number;
+  /**
+   * Undefined on the first attempt. On a repetition a store time that had passed when the first attempt began, 0 if none is
+   * known. It is compared with the store's own clock only (T2), and holds however long the repetition is on its way.
+   */
+  readonly repeatedSinceMs: number | undefined;
+}
+
+/** Answers in the order of the changes, how many replicas acknowledged (0 when none were asked for), and the store's clock. */
 export interface MutateResult {
   readonly outcomes: readonly ChangeOutcome[];
   readonly replicas: number;
+  readonly storeTimeMs: number;
 }
 
 /** Which entries of an index to look at. Without `index`: every record. */
@@ -164,7 +181,7 @@ export interface RecordBackend {
     partition: number,
     layout: Layout,
     changes: readonly Change[],
-    options: { readonly replicas: number },
+    options: MutateOptions,
   ): Promise<MutateResult>;
   /** Records in the order of `ids`, undefined where there is none. All ids are of this partition. */
   read(

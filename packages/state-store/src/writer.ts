@@ -32,6 +32,8 @@ export interface Writer {
 export function createWriter(options: WriterOptions): Writer {
   const { backend, bus, clock, timeoutMs } = options;
   const batcher = createBatcher({ ...options, send: deliver });
+  /** The store's clock by partition, as last heard: what is sent later is done later. */
+  const storeTimes = new Map<number, number>();
   let closed = false;
 
   async function deliver(batch: readonly PendingChange[]): Promise<void> {
@@ -40,15 +42,19 @@ export function createWriter(options: WriterOptions): Writer {
     const { layout, partition, replicas } = first;
     let left = batch;
     let unknown = false;
+    const sinceMs = storeTimes.get(partition) ?? 0;
 
     async function attempt(count: number): Promise<void> {
       const changes = left.map(({ change }) => change);
-      const result = await backend.mutate(partition, layout, changes, { replicas });
+      const repeatedSinceMs = count > 1 ? sinceMs : undefined;
+      const result = await backend.mutate(partition, layout, changes, { replicas, repeatedSinceMs });
+      storeTimes.set(partition, result.storeTimeMs);
       const durable = result.replicas >= replicas;
       left = left.filter((item, index) => {
         const outcome = result.outcomes[index];
         if (!outcome || (!durable && isWritten(outcome))) return true;
-        item.resolve(count > 1 ? ownDeposit(item.change, outcome) : outcome);
+        if (outcome.outcome === "forgotten") item.reject(unknownOutcome(item));
+        else item.resolve(count > 1 ? ownDeposit(item.change, outcome) : outcome);
         return false;
       });
       if (left.length > 0) throw notReplicated(result.replicas, replicas);
@@ -74,19 +80,22 @@ export function createWriter(options: WriterOptions): Writer {
     if (tags.length > 0) bus.sent(topic, tags, clock.now());
   }
 
-  function explain(error: unknown, { change, layout }: PendingChange, unknown: boolean): unknown {
-    const record = `${layout.collection} ${change.id}`;
+  function unknownOutcome({ change, layout }: PendingChange, cause?: unknown): ParallaxError<"timeout"> {
     const { id, requestId } = change;
+    const message = `changing ${layout.collection} ${id} got no answer within ${timeoutMs} ms, or too late for the record to remember it; whether it took effect is unknown: read the record before repeating request ${requestId}`;
+    return new ParallaxError("timeout", message, { cause, details: { id, requestId } });
+  }
+
+  function explain(error: unknown, item: PendingChange, unknown: boolean): unknown {
+    const { id } = item.change;
     if (isParallaxError(error, "not_replicated")) {
-      const message = `writing ${record} to enough replicas: ${error.message}`;
+      const message = `writing ${item.layout.collection} ${id} to enough replicas: ${error.message}`;
       return new ParallaxError("not_replicated", message, {
         cause: error,
         details: { ...error.details, id },
       });
     }
-    if (!unknown || !isPassing(error)) return error;
-    const message = `changing ${record} got no answer within ${timeoutMs} ms; whether it took effect is unknown: read the record, or repeat it with request id ${requestId}`;
-    return new ParallaxError("timeout", message, { cause: error, details: { id, requestId } });
+    return unknown && isPassing(error) ? unknownOutcome(item, error) : error;
   }
 
   return {

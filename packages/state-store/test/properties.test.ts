@@ -25,7 +25,10 @@ async function holdsAgainstModel(subject: Subject, calls: readonly (readonly Cha
   const model = createModel(historyLayout);
   for (const changes of calls) {
     const expected = changes.map(model.apply);
-    const { outcomes } = await backend.mutate(0, historyLayout, changes, { replicas: 0 });
+    const { outcomes } = await backend.mutate(0, historyLayout, changes, {
+      replicas: 0,
+      repeatedSinceMs: undefined,
+    });
     expect(outcomes.map(withoutTimes)).toEqual(expected);
   }
 

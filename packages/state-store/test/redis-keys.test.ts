@@ -1,5 +1,5 @@
 import { createConnections, type RedisConnections } from "@parallax/redis";
-import { describeBackend, type RedisFixture, startRedis } from "@parallax/testing";
+import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { z } from "zod";
 import type { Collection, StateStore } from "../src/collection.ts";
@@ -146,6 +146,24 @@ describeBackend("redis-standalone", "what lies in Redis", () => {
       await expect(create).rejects.toMatchObject({ code: "redis_reply" });
       expect(await texts("KEYS", "*")).toEqual([key]);
     }
+  });
+
+  it("waits while the server is a replica, and no caller hears of it", async () => {
+    await executions.create("a", pending, { expiresInMs: 0 });
+    await redis.send("REPLICAOF", "127.0.0.1", "1");
+    const waiting = Promise.all([
+      executions.create("b", pending, { event: { type: "created" } }),
+      executions.update("a", { set: { status: "running" } }),
+      executions.deposit("a", "k", "v"),
+      store.raiseFence(4),
+      executions.collectExpired({}),
+    ]);
+    await eventually(async () => String(await redis.send("INFO", "errorstats")).includes("READONLY"));
+    await redis.send("REPLICAOF", "NO", "ONE");
+    const [created, updated, deposited, raised] = await waiting;
+    expect([created.outcome, updated.outcome, raised.outcome]).toEqual(["created", "ok", "ok"]);
+    expect(["ok", "missing"]).toContain(deposited.outcome);
+    expect((await executions.log("b"))?.length).toBe(1);
   });
 
   it("S1: writes nothing when Redis is full, and says so", async () => {

@@ -5,7 +5,7 @@ import { recordBackendConformance } from "../src/conformance.ts";
 import { redisRecordBackend } from "../src/redis.ts";
 import { createStateStore } from "../src/state-store.ts";
 import { expectExactlyOnce, remainsOf } from "./support/checks.ts";
-import { startLoad } from "./support/load.ts";
+import { openCounters, startLoad } from "./support/load.ts";
 import { eventsOf, freshKeySpace, redisSpace } from "./support/redis-space.ts";
 
 describeBackend("redis-sentinel", "records", () => {
@@ -41,11 +41,39 @@ describeBackend("redis-sentinel", "records", () => {
       for (const replica of replicas) replica.resume();
     }
     await sentinel.settled();
-    // A repetition finds its answer without writing, and still waits for replicas that have it.
-    const event = { type: "x" };
-    const again = { requestId: "same", event, replicas: 2 };
-    const first = await load.counters.update("c0", { set: { total: 1 } }, again);
-    expect(await load.counters.update("c0", { set: { total: 1 } }, again)).toEqual(first);
+  });
+
+  it("S2: waits for replicas also when a repeated change finds its answer", async () => {
+    const keySpace = freshKeySpace(connections);
+    const open = (source: RedisConnections) => {
+      const backend = redisRecordBackend(source, { keySpace, replicaTimeoutMs: 200 });
+      return openCounters(createStateStore({ backend, timeoutMs: 800 }));
+    };
+    const counters = open(connections);
+    await counters.create("a", { status: "a", total: 0, last: "" });
+    await counters.create("b", { status: "a", total: 0, last: "" });
+    const primary = await sentinel.primary();
+    const replicas = sentinel.servers.filter((server) => server !== primary);
+    for (const replica of replicas) replica.pause();
+    // WAIT looks at what its own connection wrote, and this one has written nothing yet.
+    const fresh = createConnections(sentinel.where);
+    try {
+      const patch = { set: { total: 1 } };
+      await counters.update("a", patch, { requestId: "same-update" });
+      await counters.delete("b", { requestId: "same-delete" });
+      await counters.deposit("a", "key", "value");
+      const again = open(fresh);
+      const late = { code: "not_replicated" };
+      await expect(again.update("a", patch, { requestId: "same-update", replicas: 1 })).rejects.toMatchObject(
+        late,
+      );
+      await expect(again.delete("b", { requestId: "same-delete", replicas: 1 })).rejects.toMatchObject(late);
+      await expect(again.deposit("a", "key", "value", { replicas: 1 })).rejects.toMatchObject(late);
+    } finally {
+      for (const replica of replicas) replica.resume();
+    }
+    await sentinel.settled();
+    await fresh.close();
   });
 
   it("S1, S2: goes through a hand-over without losing or doubling a change", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   createRequestIds,
   isRequestId,
+  mayHaveForgotten,
   recallRequest,
   rememberedMs,
   rememberedRequests,
@@ -36,6 +37,18 @@ describe("the requests that a record remembers", () => {
     expect(recallRequest(requests, "r8")).toBeUndefined();
     const later = rememberRequest(requests, "late", { version: 41, storeTimeMs: 30 + rememberedMs });
     expect(later.split(" ").length).toBe(12);
+  });
+
+  it("knows when it may have forgotten one", () => {
+    let requests = "";
+    for (let at = 1; at < rememberedRequests; at += 1) {
+      requests = rememberRequest(requests, `request-${at}`, { version: at, storeTimeMs: at });
+    }
+    expect(mayHaveForgotten(requests, 0, 100), "it has room for more").toBe(false);
+    requests = rememberRequest(requests, "one-more", { version: 32, storeTimeMs: 50 });
+    expect(mayHaveForgotten(requests, 1, 100)).toBe(true);
+    expect(mayHaveForgotten(requests, 2, 100), "it reaches back further").toBe(false);
+    expect(mayHaveForgotten(requests, 200, 100), "the clock went back").toBe(true);
   });
 
   it("takes ids that cannot be mistaken for anything else", () => {

@@ -8,7 +8,7 @@ const layout: Layout = {
   final: { status: ["done"] },
   topic: "raw",
   schema: 1,
-  maxLogEntries: 10,
+  maxLogEntries: 100,
   maxInboxBytes: 1000,
 };
 const nothing = { fence: undefined, event: undefined, expiry: "keep", version: undefined } as const;
@@ -26,7 +26,8 @@ function updateChange(id: string, requestId: string, status: string): UpdateChan
 async function send(backend: RecordBackend, ...changes: Change[]): Promise<readonly ChangeOutcome[]> {
   const [first] = changes;
   const partition = backend.partitionOf(first?.id ?? "");
-  return (await backend.mutate(partition, layout, changes, { replicas: 0 })).outcomes;
+  return (await backend.mutate(partition, layout, changes, { replicas: 0, repeatedSinceMs: undefined }))
+    .outcomes;
 }
 
 export function describeSafety(api: TestApi, run: Run): void {
@@ -55,6 +56,32 @@ export function describeSafety(api: TestApi, run: Run): void {
       deepEqual(await send(backend, updateChange("a", "r2", "mine")), [first]);
       const [record] = await backend.read(backend.partitionOf("a"), "raw", ["a"]);
       equal(record?.fields.status, "theirs");
+    }),
+  );
+  api.it(
+    "S2: does not repeat what the record may have forgotten",
+    run(async ({ backend, space }) => {
+      const partition = backend.partitionOf("a");
+      const repeat = async (change: Change, repeatedSinceMs: number) => {
+        const options = { replicas: 0, repeatedSinceMs };
+        const { outcomes } = await backend.mutate(partition, layout, [change], options);
+        return outcomes[0]?.outcome;
+      };
+      const sinceMs = await backend.time();
+      await send(backend, createChange("a", "r0"));
+      equal(await repeat(updateChange("a", "fresh", "x"), sinceMs), "ok");
+      await send(backend, updateChange("a", "lost", "x"));
+      const others = Array.from({ length: 40 }, (_, at) => updateChange("a", `other-${at}-0123456789`, "y"));
+      await send(backend, ...others);
+      equal(await repeat(updateChange("a", "lost", "x"), sinceMs), "forgotten");
+      equal(await repeat(updateChange("a", "lost", "x"), 0), "forgotten");
+      equal(await repeat(createChange("a", "r0"), sinceMs), "forgotten");
+      equal(await repeat(updateChange("a", "other-39-0123456789", "y"), sinceMs), "ok");
+      const [record] = await backend.read(partition, "raw", ["a"]);
+      equal(record?.fields.status, "y");
+      await space.pass(3);
+      const laterMs = await backend.time();
+      equal(await repeat(updateChange("a", "new", "z"), laterMs), "ok");
     }),
   );
   api.it(
