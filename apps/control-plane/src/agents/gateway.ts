@@ -37,7 +37,8 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   /** Why this request gets no WebSocket, if it gets none. */
   function refusalOf({ url, headers }: IncomingMessage): Refusal | undefined {
-    const { pathname } = new URL(url ?? "/", "http://node");
+    // Not parsed as a URL: a target need not be one, and nothing may throw here.
+    const [pathname] = (url ?? "/").split("?");
     if (pathname !== agentPath) {
       return {
         status: 404,
@@ -102,5 +103,7 @@ function refuse(socket: Duplex, { status, code, message }: Refusal): void {
     ...(status === 503 ? ["Retry-After: 2"] : []),
     ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
   ];
+  // The server no longer watches over this socket: a client that keeps its half open must not keep the node from ending.
+  socket.once("finish", () => socket.destroy());
   socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`);
 }

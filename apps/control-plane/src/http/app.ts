@@ -1,6 +1,5 @@
 import { type Clock, type Logger, ParallaxError, randomId } from "@parallax/core";
 import { Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { Role } from "../config/schema.ts";
 import type { Catalog } from "../executions/catalog.ts";
 import type { HighAvailability } from "../high-availability.ts";
@@ -11,11 +10,12 @@ import { answerError } from "./errors.ts";
 import { type EventRoutesOptions, eventRoutes } from "./events.ts";
 import { type ExecutionRoutesOptions, executionRoutes } from "./executions.ts";
 import { haRoutes } from "./ha.ts";
+import { limitBody } from "./input.ts";
 import { patternRoutes } from "./patterns.ts";
 
 /** What the middleware puts into a request's context. */
 export interface AppEnvironment {
-  readonly Variables: { requestId: string; caller: Caller };
+  readonly Variables: { requestId: string; caller: Caller; maxBodyBytes: number };
 }
 
 /** One request that was answered. `route` is the pattern of its path, so that metrics stay bounded. */
@@ -53,11 +53,8 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   app.get("/health", (context) => options.health(context.req.raw));
   app.get("/metrics", async () => answerText(await options.metrics()));
 
-  app.use(
-    "/api/*",
-    bodyLimit({ maxSize: maxBodyBytes, onError: () => Promise.reject(tooLarge(maxBodyBytes)) }),
-  );
-  app.use("/ha/*", bodyLimit({ maxSize: 64 * 1024, onError: () => Promise.reject(tooLarge(64 * 1024)) }));
+  app.use("/api/*", limitBody(maxBodyBytes));
+  app.use("/ha/*", limitBody(64 * 1024));
   app.use(
     "/api/*",
     require(authenticator, ({ method, path }) =>
@@ -129,9 +126,4 @@ function notFound(method: string, path: string): ParallaxError {
     "not_found",
     `finding ${method} ${path}: there is no such route; see the API's description`,
   );
-}
-
-function tooLarge(maxBytes: number): ParallaxError {
-  const message = `reading the body: it is longer than ${maxBytes} bytes; send less, or raise server.maxBody`;
-  return new ParallaxError("too_large", message, { details: { maxBytes } });
 }

@@ -1,7 +1,8 @@
 import { ParallaxError } from "@parallax/core";
 import { agentLimits } from "@parallax/protocol";
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { z } from "zod";
+import type { AppEnvironment } from "./app.ts";
 
 /** What a request carries, checked. @throws ParallaxError `invalid_request` naming every field that is wrong. */
 export function check<Output>(schema: z.ZodType<Output>, value: unknown, what: string): Output {
@@ -16,16 +17,48 @@ export function check<Output>(schema: z.ZodType<Output>, value: unknown, what: s
 }
 
 /**
- * The JSON body; `{}` where there is none.
- * @throws ParallaxError `invalid_request` when it is no JSON, or nested deeper than a frame to an agent may be.
+ * Bounds the bodies of requests: one that says how long it is, at once, and any other while {@link readJson} reads it.
+ * @throws ParallaxError `too_large`
  */
-export async function readJson(context: Context): Promise<unknown> {
-  const text = await context.req.text();
+export function limitBody(maxBytes: number): MiddlewareHandler<AppEnvironment> {
+  return async (context, next) => {
+    if (Number(context.req.header("Content-Length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    context.set("maxBodyBytes", maxBytes);
+    await next();
+  };
+}
+
+function tooLarge(maxBytes: number): ParallaxError {
+  const message = `reading the body: it is longer than ${maxBytes} bytes; send less, or raise server.maxBody`;
+  return new ParallaxError("too_large", message, { details: { maxBytes } });
+}
+
+/**
+ * The JSON body; `{}` where there is none.
+ * @throws ParallaxError `invalid_request` when it is no JSON, or nested deeper than a frame to an agent may be; `too_large`
+ */
+export async function readJson(context: Context<AppEnvironment>): Promise<unknown> {
+  const isCounted = context.req.header("Content-Length") !== undefined;
+  const text = isCounted ? await context.req.text() : await readText(context);
   if (text.trim() === "") return {};
   const value = parse(text);
   if (!isNestedDeeperThan(value, agentLimits.maxNesting)) return value;
   const message = `reading the body: nest at most ${agentLimits.maxNesting} arrays and objects`;
   throw new ParallaxError("invalid_request", message);
+}
+
+/** A body that does not say how long it is. */
+async function readText({ req, get }: Context<AppEnvironment>): Promise<string> {
+  const maxBytes = get("maxBodyBytes");
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of req.raw.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function parse(text: string): unknown {

@@ -2,10 +2,12 @@ import { noopLogger } from "@parallax/core";
 import { submitExecutionSchema } from "@parallax/protocol";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
+import type { AppEnvironment } from "../../src/http/app.ts";
 import { answerError } from "../../src/http/errors.ts";
-import { check, readJson } from "../../src/http/input.ts";
+import { check, limitBody, readJson } from "../../src/http/input.ts";
 
-const app = new Hono();
+const app = new Hono<AppEnvironment>();
+app.use(limitBody(1_000_000));
 app.post("/json", async (context) => context.json({ read: await readJson(context) }));
 app.post("/execution", async (context) =>
   context.json(check(submitExecutionSchema, await readJson(context), "the execution")),
