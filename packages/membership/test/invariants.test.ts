@@ -77,10 +77,11 @@ describe("[memory] M1: nobody is failed for the store's absence", () => {
     await start(3);
     await timeline.advance(60_000);
     const earlier = space.table();
-    await timeline.advance(13_000);
+    // Less than what M1 forgives as a long gap anyway.
+    await timeline.advance(8000);
     space.rewind(earlier);
     await timeline.advance(60_000);
-    expect(ends(told("failed", "ended", "suspected"))).toEqual([]);
+    expect(told("failed", "ended", "suspected")).toEqual([]);
   });
 
   it("finds the dead although the store's clock was set back by an hour", async () => {

@@ -53,6 +53,22 @@ describeBackend("redis-standalone", "the membership store", () => {
     },
   );
 
+  it("holds an incarnation for ended that was a member of this epoch and is none, also past its time on record", async () => {
+    await using store = redisMembershipStore(connections, { keySpace });
+    const report = { leading: undefined, capacity: {}, facts: {} };
+    const joining = { nodeId: "node-0", incarnation: "inc", address: "a:1", zone: undefined, report };
+    const { view } = await store.join(joining, bounds);
+    await store.leave(joining, bounds);
+    await connections.data.command("DEL", [keySpace.coordination("ha:ended")]);
+    await connections.data.command("DEL", [keySpace.coordination("ha:ended:why")]);
+    const beating = { ...joining, known: view };
+    expect(await store.beat({ ...beating, memberEpoch: view.epoch }, bounds)).toMatchObject({
+      outcome: "ended",
+      reason: "removed",
+    });
+    expect((await store.beat({ ...beating, memberEpoch: "an earlier one" }, bounds)).outcome).toBe("rejoin");
+  });
+
   it("says what is wrong with members that are not ours", async () => {
     await using store = redisMembershipStore(connections, { keySpace });
     const report = { leading: undefined, capacity: {}, facts: {} };

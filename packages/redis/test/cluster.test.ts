@@ -56,7 +56,9 @@ describeBackend("redis-cluster", "Redis", () => {
     });
     await using own = openConnections(user);
     const key = keySpace.partitioned(5, "plain");
-    expect([own.mode, (await own.data.run(write, [key], [])).reply]).toEqual(["cluster", 1]);
+    // Longer than the user's time-out.
+    const slow = defineScript({ name: "test.slow", lua: `for step = 1, 2000000 do end ${write.lua}` });
+    expect([own.mode, (await own.data.run(slow, [key], [])).reply]).toEqual(["cluster", 1]);
     expect(await (await cluster.primaryOf(key)).send("EXISTS", key)).toBe(1);
     expect(user.status).toBe("wait");
   });
@@ -154,6 +156,18 @@ describeBackend("redis-cluster", "Redis", () => {
       await workload.goesOn();
       await workload.stop();
       expect(workload.unexpected).toEqual([]);
+    });
+
+    it("does not repeat what was on its way to the primary that died: its outcome is unknown", async () => {
+      await using connections = open();
+      const key = everywhere[0] ?? "";
+      await connections.data.run(write, [key], []);
+      const dying = await cluster.primaryOf(key);
+      dying.pause();
+      const call = connections.data.run(write, [key], [], { deadlineMs: 20_000 });
+      const settled = expect(call).rejects.toMatchObject({ code: "timeout" });
+      await cluster.failover(key, { kill: true });
+      await settled;
     });
 
     it("by the death of a primary: the same, and the other shards go on meanwhile", async () => {

@@ -137,6 +137,28 @@ describeBackend("redis-standalone", "Redis", () => {
       expect(ready).toBe(1);
     });
 
+    it("a connection that was of use is made anew at once, however often", async () => {
+      await using own = createConnections({ url: redis.url }, { random: { next: () => 0.999 } });
+      let ready = 0;
+      own.subscriber.listen(
+        ["news"],
+        () => {},
+        () => {
+          ready += 1;
+        },
+      );
+      await eventually(() => ready === 1);
+      const startedMs = performance.now();
+      for (let round = 1; round <= 8; round += 1) {
+        own.subscriber.recycle("the test says so");
+        own.data.recycle("the test says so");
+        await own.data.command("PING", []);
+        await eventually(() => ready === round + 1);
+      }
+      // It would be 2500 ms if each time were taken for one more failure.
+      expect(performance.now() - startedMs).toBeLessThan(1200);
+    });
+
     it("a killed client comes back", async () => {
       const states: string[] = [];
       connections.data.subscribe((state) => states.push(state));
@@ -159,7 +181,9 @@ describeBackend("redis-standalone", "Redis", () => {
       });
       await using own = openConnections(user);
       expect(own.mode).toBe("standalone");
-      expect((await own.data.run(append, ["plain"], ["a"])).reply).toBe(1);
+      // Longer than the user's time-out.
+      const slow = defineScript({ name: "test.slow", lua: `for step = 1, 2000000 do end ${append.lua}` });
+      expect((await own.data.run(slow, ["plain"], ["a"])).reply).toBe(1);
       expect(await redis.send("EXISTS", "plain")).toBe(1);
       expect(user.status).toBe("wait");
       await own.close();
