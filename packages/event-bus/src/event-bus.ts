@@ -42,7 +42,15 @@ export interface Delivered {
   readonly cursor: Cursor;
 }
 
-/** Events that this subscriber will never see (E1). Reload what they told about. */
+/**
+ * Events that this subscriber will never see, or saw and that were taken back (E1). Reload what they told about: what the
+ * topic said up to the gap's end cannot be relied on.
+ *
+ * - `trimmed`: the log is bounded, and these were cut before they could be read.
+ * - `epoch`: the log was lost and began again. `from` is in the old one, whose end nobody knows; the new one follows whole.
+ * - `rewound`: a fail-over took events back. Where the two histories part is not known, so `from` is 1.
+ * - `overflow`: the consumer of `iterate` was too slow and chose to drop.
+ */
 export interface Gap {
   readonly type: "gap";
   readonly topic: string;
@@ -100,9 +108,22 @@ export interface EventBusStats {
  * by a {@link Gap}. Non-guarantee: a fail-over of the store can take events back; that, too, is a gap.
  */
 export interface EventBus {
-  /** Appends. `key` chooses the partition (default: the first); events of one key keep their order. Resolves once the store acknowledged. */
+  /**
+   * Appends. `key` chooses the partition (default: the first); events of one key keep their order. Resolves once the store
+   * acknowledged; nothing is repeated by itself, as that could append twice.
+   * @throws ParallaxError `invalid_topic`, `invalid_event`, `event_too_large`, `overloaded`, `closed`, and the store's:
+   * after `timeout` the event may be in the log or not.
+   */
   publish(topic: string, event: BusEvent, options?: { readonly key?: string }): Promise<void>;
+  /**
+   * Calls `listener` with each event and gap, in order, never before `subscribe` has returned.
+   * @throws ParallaxError `invalid_topic`, `invalid_cursor`, `closed`
+   */
   subscribe(topic: string, options: SubscribeOptions, listener: Listener<Delivered | Gap>): Subscription;
+  /**
+   * The same as an iterator with a bounded buffer; the subscription begins with the first `next()` and ends with the loop.
+   * @throws ParallaxError `overflow` from the iterator, `invalid_cursor`, `closed`
+   */
   iterate(topic: string, options?: SubscribeOptions & IterateOptions): AsyncIterableIterator<Delivered | Gap>;
   /** The position at the top of the log. Read it before loading a snapshot. */
   position(topic: string): Promise<Cursor>;
