@@ -1,5 +1,5 @@
 import { type Clock, isParallaxError, ParallaxError } from "@parallax/core";
-import type { Election } from "@parallax/leader-election";
+import type { Election, LeaderInfo } from "@parallax/leader-election";
 import type { Member, Membership, View } from "@parallax/membership";
 import type { DrainResult, HaMember, HaStatus, LeaderChange } from "@parallax/protocol";
 import type { NodeMessage } from "./node-messages.ts";
@@ -30,6 +30,9 @@ export interface HighAvailability {
   receive(message: NodeMessage): void;
 }
 
+/** Who leads, and in which term. */
+type Leader = Pick<LeaderInfo, "nodeId" | "term">;
+
 /** How often the word to step down is repeated while the old leader leads. */
 const repeatMs = 500;
 
@@ -46,6 +49,14 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
       if (cached) return cached;
       throw error;
     }
+  }
+
+  /** Who leads by the lease as this node last saw it, or by what a member reports of itself, whichever is newer. */
+  async function currentLeader(): Promise<Leader | undefined> {
+    const { members, observedAtMs } = await freshView();
+    const claims = members.flatMap((member) => claimOf(member, observedAtMs) ?? []);
+    const seen = election.leader();
+    return [...(seen ? [seen] : []), ...claims].sort((a, b) => b.term - a.term)[0];
   }
 
   /** Waits for a leader with a higher term than `above`, and repeats `nudge` meanwhile. */
@@ -93,10 +104,7 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
     else await send(leader, { type: "step-down", from: nodeId });
   }
 
-  async function change(
-    oldLeader: { nodeId: string; term: number } | undefined,
-    nudge?: () => Promise<void>,
-  ): Promise<LeaderChange> {
+  async function change(oldLeader: Leader | undefined, nudge?: () => Promise<void>): Promise<LeaderChange> {
     const startedMs = clock.now();
     const newLeader = await nextLeader(oldLeader?.term ?? 0, startedMs, nudge);
     const term = election.leader()?.term;
@@ -121,7 +129,7 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
       };
     },
     async stepDown() {
-      const leader = election.leader();
+      const leader = await currentLeader();
       if (!leader)
         throw new ParallaxError("no_leader", "stepping down: nobody leads at present; see /ha/status");
       const { members } = await freshView();
@@ -134,8 +142,10 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
       return change(leader, () => askToStepDown(leader.nodeId));
     },
     async elect(force) {
-      const leader = election.leader();
-      if (!force) return change(leader, leader ? () => askToStepDown(leader.nodeId) : undefined);
+      if (!force) {
+        const leader = await currentLeader();
+        return change(leader, leader ? () => askToStepDown(leader.nodeId) : undefined);
+      }
       const { deposed, term } = await election.depose();
       const result = await change({ nodeId: deposed?.nodeId ?? "", term });
       return { ...result, oldLeader: deposed?.nodeId ?? null };
@@ -168,20 +178,26 @@ function mayLead(member: Member): boolean {
   );
 }
 
-/** A member as `/ha/status` shows it: a claim to lead lapses with its lease, whatever became of the claimant. */
+/** What a member says of its leadership, unless it has lapsed with its lease, whatever became of the claimant. */
+function claimOf({ id, status, lastBeatAtMs, report }: Member, observedAtMs: number): Leader | undefined {
+  const { leading } = report;
+  if (!leading || status === "failed" || observedAtMs - lastBeatAtMs >= leading.remainingMs) return undefined;
+  return { nodeId: id, term: leading.term };
+}
+
+/** A member as `/ha/status` shows it. */
 function memberView(member: Member, observedAtMs: number): HaMember {
-  const { id, address, incarnation, zone, status, lastBeatAtMs, report } = member;
-  const claim = report.leading;
-  const leads = claim !== undefined && observedAtMs - lastBeatAtMs < claim.remainingMs && status !== "failed";
+  const { id, address, incarnation, zone, status, lastBeatAtMs } = member;
+  const claim = claimOf(member, observedAtMs);
   return {
     id,
     address,
-    role: leads ? "leader" : "standby",
+    role: claim ? "leader" : "standby",
     status: status === "failed" ? "unhealthy" : status === "draining" ? "draining" : "healthy",
     lastHeartbeat: new Date(lastBeatAtMs).toISOString(),
     ...(status === "suspect" ? { suspected: true } : {}),
     incarnation,
     ...(zone === undefined ? {} : { zone }),
-    ...(leads ? { term: claim.term } : {}),
+    ...(claim ? { term: claim.term } : {}),
   };
 }
