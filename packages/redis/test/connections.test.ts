@@ -187,8 +187,12 @@ describeBackend("redis-standalone", "Redis", () => {
       expect(await redis.send("EXISTS", "plain")).toBe(1);
       expect(user.status).toBe("wait");
       await own.close();
-      await user.connect();
-      expect(user.status).toBe("ready");
+      expect(user.status).toBe("wait");
+      expect(user.options).toMatchObject({
+        keyPrefix: "user:",
+        commandTimeout: 1,
+        enableAutoPipelining: true,
+      });
       user.disconnect();
     });
   });
