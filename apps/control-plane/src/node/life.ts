@@ -73,7 +73,7 @@ async function keepReconciled(node: NodeParts, stop: AbortSignal): Promise<void>
     if (type === "back" || type === "reset") look();
   });
   try {
-    await membership.joined();
+    await joinedOrStopped(node, stop);
     while (!stop.aborted) {
       look();
       await sleepUnlessAborted(clock, checkIntervalMs, stop);
@@ -95,9 +95,10 @@ async function lookAtRecords({ work, collections, storeTime, config }: NodeParts
 }
 
 async function becomeReady(node: NodeParts, stop: AbortSignal, onReady: () => void): Promise<void> {
-  const { config, membership, work, health, logger } = node;
+  const { config, work, health, logger } = node;
   const definitions = await readPatterns(config.patterns.directory);
-  await membership.joined();
+  await joinedOrStopped(node, stop);
+  if (stop.aborted) return;
   for (const definition of definitions) await work.patterns.put(definition);
   await work.ownership.reconcile();
   health.markReady();
@@ -115,6 +116,11 @@ async function drainWhenAsked(
   if (stop.aborted) return;
   await drain.run();
   logger.debug("leaving the cluster");
+}
+
+/** A node that can't join can still be stopped: membership, which would say so, ends only after this. */
+async function joinedOrStopped({ membership }: NodeParts, stop: AbortSignal): Promise<void> {
+  await Promise.race([membership.joined(), aborted(stop)]);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -88,7 +88,8 @@ describeBackend("redis-standalone", "a node whose Redis is not as it should be",
   const start = async (url: string): Promise<Ended> =>
     parallax(["start", "--ha", "--redis", url, "--port", String(await freePort()), "--node-id", "node-0"]);
 
-  it("says where it looked when nobody answers there, without the password", async () => {
+  // Both take as long as a node waits for Redis.
+  it.concurrent("says where it looked when nobody answers there, without the password", async () => {
     const port = await freePort();
     const { code, output } = await start(`redis://:s3cret@127.0.0.1:${port}`);
     expect(code).not.toBe(0);
@@ -100,7 +101,7 @@ describeBackend("redis-standalone", "a node whose Redis is not as it should be",
     expect(output).not.toContain("s3cret");
   });
 
-  it("says so when the password is wrong, without showing it", async () => {
+  it.concurrent("says so when the password is wrong, without showing it", async () => {
     const { code, output } = await start(`redis://:wrong-password@127.0.0.1:${redis.port}`);
     expect(code).not.toBe(0);
     expect(output).toMatch(/password/);

@@ -55,7 +55,7 @@ export interface AgentOptions {
 }
 
 /** Settings that a node is loaded with, as if they came from flags. */
-function settingsOf(settings: Settings): Setting[] {
+export function settingsOf(settings: Settings): Setting[] {
   return Object.entries(settings).map(([path, value]) => ({
     path: path.split("."),
     value,
