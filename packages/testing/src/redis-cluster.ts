@@ -21,8 +21,8 @@ export interface ClusterFixture {
   readonly where: { readonly cluster: { readonly nodes: readonly string[] } };
   /** All nodes, those that were added included. */
   readonly nodes: readonly RedisFixture[];
-  /** The primary that owns a slot now. A key is as good as its slot. */
-  primaryOf(slotOrKey: number | string): Promise<RedisFixture>;
+  /** The primary that owns a slot now, as any living node sees it, or the one that is asked. A key is as good as its slot. */
+  primaryOf(slotOrKey: number | string, asked?: RedisFixture): Promise<RedisFixture>;
   /**
    * Makes the replica of a slot's primary the primary, and resolves with it once all living nodes know.
    * `kill`: the old one is killed, and stays so. Otherwise it hands over and becomes a replica.
@@ -71,22 +71,25 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
     throw new Error(`nobody owns slot ${slot}`);
   }
 
-  /** Waits until all living nodes name somebody else than `old` as the owner. */
-  async function newPrimary(slotOrKey: number | string, old: RedisFixture): Promise<RedisFixture> {
+  /** Waits until all living nodes name the same owner of a slot, one that is meant. */
+  async function agreedOwner(
+    slotOrKey: number | string,
+    isMeant: (owner: RedisFixture) => boolean,
+  ): Promise<RedisFixture> {
     return eventually(
       async () => {
         const named = await Promise.all(living().map((node) => primaryOf(slotOrKey, node)));
         const [owner] = named;
-        return owner !== old && named.every((other) => other === owner) && owner;
+        return owner && isMeant(owner) && named.every((other) => other === owner) && owner;
       },
-      { timeoutMs, message: "another node to own the slot" },
+      { timeoutMs, message: "all nodes to know the new owner of the slot" },
     );
   }
 
   const fixture: ClusterFixture = {
     where: { cluster: { nodes: nodes.slice(0, primaries).map(({ port }) => `127.0.0.1:${port}`) } },
     nodes,
-    primaryOf: (slotOrKey) => primaryOf(slotOrKey),
+    primaryOf,
     async failover(slotOrKey, { kill = false } = {}) {
       const old = await primaryOf(slotOrKey);
       if (kill) {
@@ -96,7 +99,7 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
         const replica = await replicaOf(old, living());
         await replica.send("CLUSTER", "FAILOVER");
       }
-      return newPrimary(slotOrKey, old);
+      return agreedOwner(slotOrKey, (owner) => owner !== old);
     },
     async addPrimary() {
       const node = await start();
@@ -109,7 +112,11 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
     },
     async beginMove(slotOrKey, to) {
       const slot = slotNumber(slotOrKey);
-      return beginSlotMove({ slot, from: await primaryOf(slot), to, nodes: living() });
+      const settled = async (): Promise<void> => {
+        await agreedOwner(slot, (owner) => owner === to);
+        await sameConfiguration(living());
+      };
+      return beginSlotMove({ slot, from: await primaryOf(slot), to, nodes: living(), settled });
     },
     async moveSlot(slotOrKey, to) {
       const move = await fixture.beginMove(slotOrKey, to);
@@ -185,6 +192,33 @@ async function allAgree(nodes: readonly RedisFixture[]): Promise<void> {
     },
     { timeoutMs, message: "the nodes of the Cluster to agree" },
   );
+}
+
+/** Waits until all nodes say the same of each primary: its epoch and its slots. */
+async function sameConfiguration(nodes: readonly RedisFixture[]): Promise<void> {
+  await eventually(
+    async () => {
+      const views = await Promise.all(nodes.map(primaryLines));
+      return new Set(views).size === 1;
+    },
+    { timeoutMs, message: "the nodes of the Cluster to know each other's epochs and slots" },
+  );
+}
+
+/** What a node knows of the primaries that serve slots: id, epoch and slots of each, in one text. */
+async function primaryLines(node: RedisFixture): Promise<string> {
+  const lines = String(await node.send("CLUSTER", "NODES"))
+    .trim()
+    .split("\n");
+  return lines
+    .flatMap((line) => {
+      const [id, , flags, , , , epoch, , ...slots] = line.split(" ");
+      // A slot on its way is known to two nodes only: [slot->-id].
+      const served = slots.filter((slot) => !slot.startsWith("["));
+      return flags?.includes("master") && served.length > 0 ? [`${id} ${epoch} ${served.join(" ")}`] : [];
+    })
+    .sort()
+    .join("\n");
 }
 
 async function replicasInStep(nodes: readonly RedisFixture[], replicas: number): Promise<boolean> {

@@ -7,7 +7,7 @@ export interface SlotMove {
   readonly to: RedisFixture;
   /** Moves keys; default: all that are left. */
   moveKeys(keys?: readonly string[]): Promise<void>;
-  /** Tells all nodes who owns the slot from now on. */
+  /** Tells all nodes who owns the slot from now on, and waits until they say so. */
   finish(): Promise<void>;
 }
 
@@ -17,6 +17,8 @@ interface SlotMoveOptions {
   readonly to: RedisFixture;
   /** All living nodes. */
   readonly nodes: readonly RedisFixture[];
+  /** Resolves once all living nodes know what has become of the slots. */
+  settled(): Promise<void>;
 }
 
 /** How many keys travel together. */
@@ -25,7 +27,7 @@ const migrateTimeoutMs = 5000;
 
 /** Begins to move a slot the way `redis-cli --cluster reshard` does. */
 export async function beginSlotMove(options: SlotMoveOptions): Promise<SlotMove> {
-  const { slot, from, to, nodes } = options;
+  const { slot, from, to, nodes, settled } = options;
   const [fromId, toId] = await Promise.all(
     [from, to].map(async (node) => String(await node.send("CLUSTER", "MYID"))),
   );
@@ -56,6 +58,9 @@ export async function beginSlotMove(options: SlotMoveOptions): Promise<SlotMove>
       await Promise.all(
         rest.map((node) => node.send("CLUSTER", "SETSLOT", slot, "NODE", toId ?? "").catch(() => {})),
       );
+      // A primary that takes a slot raises its epoch above all that it knows of. Where somebody has not yet heard of this move,
+      // or of its epoch, the next one can leave two primaries that name each other as the owner, for ever (Redis 7.0).
+      await settled();
     },
   };
 }

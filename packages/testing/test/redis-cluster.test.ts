@@ -28,6 +28,17 @@ describe("a Redis Cluster", () => {
     await expect(from.send("GET", "{move}b")).rejects.toThrow(/^MOVED/);
   });
 
+  it("moves slots one right after the other, and every node knows of each", async () => {
+    const primaries = cluster.nodes.slice(0, 3);
+    for (const slot of [100, 6100, 12_100, 200, 6200, 12_200]) {
+      const from = await cluster.primaryOf(slot);
+      const to = primaries.find((node) => node !== from) ?? from;
+      await cluster.moveSlot(slot, to);
+      const named = await Promise.all(cluster.nodes.map((node) => cluster.primaryOf(slot, node)));
+      expect(new Set(named.map(({ port }) => port))).toEqual(new Set([to.port]));
+    }
+  });
+
   it("hands a slot's shard over to the replica, and fails over when the primary is killed", async () => {
     const first = await cluster.primaryOf(100);
     const second = await cluster.failover(100);
