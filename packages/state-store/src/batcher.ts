@@ -1,4 +1,4 @@
-import { ParallaxError } from "@parallax/core";
+import { type CancelTimer, type Clock, ParallaxError } from "@parallax/core";
 import type { Change, ChangeOutcome, Layout } from "./store.ts";
 
 /** A change on its way, with those who wait for it. */
@@ -20,6 +20,7 @@ export interface BatcherOptions {
   /** How many changes and bytes may be on their way or waiting, before new ones are refused (S7). */
   readonly maxPending: number;
   readonly maxPendingBytes: number;
+  readonly clock: Pick<Clock, "after">;
   /** Sends a batch and settles each of its changes. Never rejects. */
   readonly send: (batch: readonly PendingChange[]) => Promise<void>;
 }
@@ -31,46 +32,74 @@ export interface Batcher {
   idle(): Promise<void>;
 }
 
+/** How long changes wait for the answer to those before them, in ms: a server that hangs must not hold back what may pass. */
+const longestHoldMs = 20;
+
+/** What goes to one collection and partition. */
+interface Group {
+  queue: PendingChange[];
+  /** Batches without an answer. */
+  inFlight: number;
+  isDue: boolean;
+  cancelHold: CancelTimer | undefined;
+}
+
 /**
- * Puts together what goes to one collection and partition in one tick, in order, and keeps changes of one record apart: the
+ * Puts together what goes to one collection and partition in one tick and, while a batch is on its way, all that comes until
+ * its answer does: the busier the store, the more travels together. Keeps changes of one record apart: the
  * next one leaves when the one before has its answer, so that a repeated change never lands behind a later one (S2).
  * Deposits, which are idempotent by their key, do not queue up behind their record.
  */
 export function createBatcher(options: BatcherOptions): Batcher {
-  const { batchSize, batchBytes, maxPending, maxPendingBytes, send } = options;
+  const { batchSize, batchBytes, maxPending, maxPendingBytes, clock, send } = options;
   /** Changes that wait for the one in flight, by record. A record is in here while a change of it is on its way. */
   const lanes = new Map<string, PendingChange[]>();
-  const queues = new Map<string, PendingChange[]>();
+  const groups = new Map<string, Group>();
   let pending = 0;
   let pendingBytes = 0;
   let onIdle: (() => void)[] = [];
 
   function enqueue(item: PendingChange): void {
-    const group = `${item.partition}/${item.replicas}/${item.layout.collection}`;
-    const queue = queues.get(group);
-    if (queue) {
-      queue.push(item);
-      return;
-    }
-    queues.set(group, [item]);
-    queueMicrotask(() => flush(group));
+    const name = `${item.partition}/${item.replicas}/${item.layout.collection}`;
+    const group = groups.get(name) ?? { queue: [], inFlight: 0, isDue: false, cancelHold: undefined };
+    groups.set(name, group);
+    group.queue.push(item);
+    if (group.inFlight === 0) flushSoon(name, group);
+    else group.cancelHold ??= clock.after(longestHoldMs, () => flush(name, group));
   }
 
-  function flush(group: string): void {
-    const queue = queues.get(group) ?? [];
-    queues.delete(group);
+  function flushSoon(name: string, group: Group): void {
+    if (group.isDue) return;
+    group.isDue = true;
+    queueMicrotask(() => flush(name, group));
+  }
+
+  function flush(name: string, group: Group): void {
+    const { queue } = group;
+    group.cancelHold?.();
+    Object.assign(group, { queue: [], isDue: false, cancelHold: undefined });
     let batch: PendingChange[] = [];
     let bytes = 0;
     for (const item of queue) {
       if (batch.length === batchSize || (batch.length > 0 && bytes + item.bytes > batchBytes)) {
-        void send(batch);
+        depart(name, group, batch);
         batch = [];
         bytes = 0;
       }
       batch.push(item);
       bytes += item.bytes;
     }
-    void send(batch);
+    if (batch.length > 0) depart(name, group, batch);
+  }
+
+  function depart(name: string, group: Group, batch: readonly PendingChange[]): void {
+    group.inFlight += 1;
+    void send(batch).then(() => {
+      group.inFlight -= 1;
+      if (group.inFlight > 0) return;
+      if (group.queue.length > 0) flushSoon(name, group);
+      else groups.delete(name);
+    });
   }
 
   function settled(item: PendingChange, lane: string | undefined): void {

@@ -1,17 +1,19 @@
 import { mayHaveForgotten, recallRequest, rememberRequest } from "./request-ids.ts";
-import type {
-  Change,
-  ChangeOutcome,
-  CreateChange,
-  DeleteChange,
-  DepositChange,
-  Expiry,
-  Layout,
-  MigrateChange,
-  MutateOptions,
-  StoredEvent,
-  StoredFields,
-  UpdateChange,
+import {
+  type Change,
+  type ChangeEvent,
+  type ChangeOutcome,
+  type CreateChange,
+  type DeleteChange,
+  type DepositChange,
+  type Expiry,
+  eventsOf,
+  type Layout,
+  type MigrateChange,
+  type MutateOptions,
+  type StoredEvent,
+  type StoredFields,
+  type UpdateChange,
 } from "./store.ts";
 
 /** A record with all that belongs to it, as the memory backend keeps it. Never changed in place. */
@@ -31,11 +33,11 @@ export interface RecordState {
   readonly inboxBytes: number;
 }
 
-/** What a change leads to: the record after it (`undefined`: there is none), and the event that it appends. */
+/** What a change leads to: the record after it (`undefined`: there is none), and the events that it appends. */
 export interface Applied {
   readonly outcome: ChangeOutcome;
   readonly after: RecordState | undefined;
-  readonly event?: string;
+  readonly told?: readonly ChangeEvent[];
 }
 
 /** Where a change meets the record. `fence` is the highest that the partition has seen, this change's included. */
@@ -55,9 +57,12 @@ function isFinal(layout: Layout, fields: ReadonlyMap<string, string>): boolean {
   });
 }
 
-/** The event's text with the version of the record that it tells about. */
-function withVersion(json: string, version: number): string {
-  return `${json.slice(0, -1)},"version":${version}}`;
+/** The events of a change, with the version of the record that they tell about. */
+function toldBy(change: Change, version: number): readonly ChangeEvent[] {
+  return eventsOf(change).map(({ tag, json }) => ({
+    tag,
+    json: `${json.slice(0, -1)},"version":${version}}`,
+  }));
 }
 
 /** The record as a reader gets it. */
@@ -141,12 +146,11 @@ function tell(
   change: Change,
   version: number,
   { layout, nowMs }: ChangeContext,
-): Pick<RecordState, "events" | "log"> & { readonly told: { readonly event?: string } } {
-  if (!change.event) return { events: state.events, log: state.log, told: {} };
-  const json = withVersion(change.event.json, version);
-  const entry = { sequence: state.events + 1, atMs: nowMs, json };
-  const log = [...state.log, entry].slice(-layout.maxLogEntries);
-  return { events: entry.sequence, log, told: { event: json } };
+): Pick<RecordState, "events" | "log"> & { readonly told: readonly ChangeEvent[] } {
+  const told = toldBy(change, version);
+  const entries = told.map(({ json }, index) => ({ sequence: state.events + 1 + index, atMs: nowMs, json }));
+  const log = told.length === 0 ? state.log : [...state.log, ...entries].slice(-layout.maxLogEntries);
+  return { events: state.events + told.length, log, told };
 }
 
 function applyCreate(change: CreateChange, context: ChangeContext): Applied {
@@ -167,7 +171,7 @@ function applyCreate(change: CreateChange, context: ChangeContext): Applied {
     inbox: new Map(),
     inboxBytes: 0,
   };
-  return { outcome: { outcome: "ok", ...result }, after, ...told };
+  return { outcome: { outcome: "ok", ...result }, after, told };
 }
 
 function applyUpdate(before: RecordState, change: UpdateChange, context: ChangeContext): Applied {
@@ -190,7 +194,7 @@ function applyUpdate(before: RecordState, change: UpdateChange, context: ChangeC
     indexes: layout.indexes,
     requests: rememberRequest(before.requests, change.requestId, result),
   };
-  return { outcome: { outcome: "ok", ...result }, after, ...told };
+  return { outcome: { outcome: "ok", ...result }, after, told };
 }
 
 function applyDelete(before: RecordState, change: DeleteChange, context: ChangeContext): Applied {
@@ -203,7 +207,7 @@ function applyDelete(before: RecordState, change: DeleteChange, context: ChangeC
   return {
     outcome: { outcome: "ok", version, storeTimeMs: context.nowMs },
     after: undefined,
-    ...(change.event && { event: withVersion(change.event.json, version) }),
+    told: toldBy(change, version),
   };
 }
 
@@ -217,7 +221,7 @@ function applyDeposit(before: RecordState, change: DepositChange, context: Chang
   }
   const { told, ...record } = tell(before, change, before.version, context);
   const inbox = new Map(before.inbox).set(change.key, change.value);
-  return { outcome: { outcome: "deposited" }, after: { ...before, ...record, inbox, inboxBytes }, ...told };
+  return { outcome: { outcome: "deposited" }, after: { ...before, ...record, inbox, inboxBytes }, told };
 }
 
 function applyMigrate(before: RecordState, change: MigrateChange, { layout }: ChangeContext): Applied {

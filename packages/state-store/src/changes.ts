@@ -1,4 +1,5 @@
 import { ParallaxError } from "@parallax/core";
+import type { BusEvent } from "@parallax/event-bus";
 import { checkBytes, checkId, checkIndexed, checkRequestId, checkWhole } from "./checks.ts";
 import { complaint, encodeFields, invalidValue } from "./codec.ts";
 import type {
@@ -65,10 +66,18 @@ export function createChanges<Value extends Fields>(
     );
   }
 
-  function eventOf(id: string, options: Pick<ChangeOptions, "event">): ChangeEvent | undefined {
-    if (!options.event) return undefined;
+  function eventsOf(
+    id: string,
+    { event = [] }: Pick<ChangeOptions, "event">,
+  ): Pick<Change, "event" | "earlierEvents"> {
+    const events = (isList(event) ? event : [event]).map((one) => encodeEvent(id, one));
+    const last = events.pop();
+    return { event: last, ...(events.length > 0 ? { earlierEvents: events } : {}) };
+  }
+
+  function encodeEvent(id: string, event: BusEvent): ChangeEvent {
     // `id` and `version` tell what the event is about; they are the store's to fill in.
-    const { type, id: _id, version: _version, ...rest } = options.event;
+    const { type, id: _id, version: _version, ...rest } = event;
     const json = JSON.stringify({ type, id, ...rest });
     checkBytes(`the event of ${name} ${id}`, Buffer.byteLength(json), limits.eventBytes);
     return { tag: context.nextId(), json };
@@ -79,7 +88,7 @@ export function createChanges<Value extends Fields>(
     const { requestId = context.nextId(), fence } = options;
     checkRequestId(requestId);
     if (fence !== undefined) checkWhole("invalid_value", "a fence", fence, 0);
-    return { id, requestId, fence, event: eventOf(id, options) };
+    return { id, requestId, fence, ...eventsOf(id, options) };
   }
 
   function texts(id: string, entries: readonly FieldText[]): readonly FieldText[] {
@@ -176,6 +185,10 @@ export function createChanges<Value extends Fields>(
       }
     },
   };
+}
+
+function isList(event: BusEvent | readonly BusEvent[]): event is readonly BusEvent[] {
+  return Array.isArray(event);
 }
 
 function expiryOf({ expiresInMs }: ChangeOptions): Expiry {

@@ -43,8 +43,11 @@ export interface ChangeOptions {
   readonly requestId?: string;
   /** Milliseconds from now, by store time, until the record expires. `null` takes an expiry away. */
   readonly expiresInMs?: number | null;
-  /** Appended to the topic and to the record's own log, in the same step (S1). Without `type` none is appended. */
-  readonly event?: BusEvent;
+  /**
+   * Appended to the topic and to the record's own log, in the same step (S1). Several where one change takes a record
+   * through several states, in their order.
+   */
+  readonly event?: BusEvent | readonly BusEvent[];
   /** Replicas that must acknowledge before the call counts as done. Default: the store's. */
   readonly replicas?: number;
 }

@@ -96,15 +96,15 @@ export function memoryRecordSpace(options: MemoryRecordSpaceOptions = {}): Memor
     const before = place.records.get(change.id);
     const key = `${partition}:${collection}:${change.id}`;
     const repeated = before ? undefined : recallDelete(key, change);
-    if (repeated) return { outcome: repeated };
+    if (repeated) return { outcome: repeated, told: [] };
     const fence = Math.max(fences.get(partition) ?? 0, change.fence ?? 0);
     if (fence > 0) fences.set(partition, fence);
-    const { outcome, after, event } = applyChange(before, change, { ...context, fence });
+    const { outcome, after, told } = applyChange(before, change, { ...context, fence });
     if (after !== before) replace(place, change.id, before, after);
     if (change.op === "delete" && change.reason === "asked" && outcome.outcome === "ok") {
       bury(key, { requestId: change.requestId, ...outcome });
     }
-    return { outcome, event };
+    return { outcome, told };
   }
 
   return {
@@ -116,8 +116,8 @@ export function memoryRecordSpace(options: MemoryRecordSpaceOptions = {}): Memor
       const nowMs = Math.floor(clock.wall());
       const events: ChangeEvent[] = [];
       const outcomes = changes.map((change) => {
-        const { outcome, event } = mutateOne(partition, change, { layout, nowMs, repeatedSinceMs });
-        if (event !== undefined && change.event) events.push({ tag: change.event.tag, json: event });
+        const { outcome, told = [] } = mutateOne(partition, change, { layout, nowMs, repeatedSinceMs });
+        events.push(...told);
         return outcome;
       });
       if (events.length > 0 && layout.topic !== undefined)

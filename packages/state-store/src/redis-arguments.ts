@@ -1,4 +1,4 @@
-import type { Change, Layout, MutateOptions } from "./store.ts";
+import { type Change, eventsOf, type Layout, type MutateOptions } from "./store.ts";
 
 /** Names of the keys that belong to one record. */
 export interface RecordKeys {
@@ -64,10 +64,12 @@ export function pushChange(
   const unset = unsetOf(change);
   const version = "version" in change ? change.version : undefined;
   const expiry = change.op === "create" || change.op === "update" ? change.expiry : "keep";
-  const request = `${change.op} ${change.requestId} ${change.event?.tag ?? "-"} ${change.fence ?? "-"}`;
+  const events = eventsOf(change);
+  const tags = events.map(({ tag }) => tag).join();
+  const request = `${change.op} ${change.requestId} ${tags || "-"} ${change.fence ?? "-"}`;
   const counts = `${set.length} ${unset.length} ${present.length} ${absent.length}`;
   args.push(`${request} ${version ?? "-"} ${expiry} ${counts} ${extraOf(change)}`);
-  args.push(change.id, change.event?.json ?? "");
+  args.push(change.id, ...events.map(({ json }) => json));
   for (const [field, text] of set) args.push(field, text);
   for (const field of unset) args.push(field);
   for (const [field, text = ""] of present) args.push(field, text);

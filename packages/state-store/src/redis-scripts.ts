@@ -133,14 +133,21 @@ end
 
 local events = {}
 local at_text
--- Appends to the record's own log, which may be the first write of the change, and notes the event for the topic.
-local function tell(log_key, count, tag, event, version)
-  local json = with_version(event, version)
+-- Appends to the record's own log, which may be the first write of the change, and notes the events for the topic. Returns
+-- how many events the record has had then, or nil and why it was refused.
+local function tell(change, count, version)
   at_text = at_text or rfc3339(now)
-  local length, refused = try('RPUSH', log_key, '{"sequence":' .. count .. ',"at":"' .. at_text .. '","event":' .. json .. '}')
-  if refused then return refused end
-  if length > max_log_entries then redis.call('LTRIM', log_key, -max_log_entries, -1) end
-  events[#events + 1] = { tag = tag, json = json }
+  local lines, told = {}, {}
+  for index, event in ipairs(change.events) do
+    local json = with_version(event, version)
+    lines[index] = '{"sequence":' .. (count + index) .. ',"at":"' .. at_text .. '","event":' .. json .. '}'
+    told[index] = { tag = change.tags[index], json = json }
+  end
+  local length, refused = try('RPUSH', change.log_key, unpack(lines))
+  if refused then return nil, refused end
+  if length > max_log_entries then redis.call('LTRIM', change.log_key, -max_log_entries, -1) end
+  for _, event in ipairs(told) do events[#events + 1] = event end
+  return count + #told
 end
 
 local function move_entries(before, after)
@@ -187,9 +194,9 @@ end
 
 local function create(change)
   local event_count
-  if change.event ~= '' then
-    event_count = 1
-    local refused = tell(change.log_key, 1, change.tag, change.event, 1)
+  if change.log_key then
+    local refused
+    event_count, refused = tell(change, 0, 1)
     if refused then return refused end
   end
   local fields, values = change.set, {}
@@ -210,9 +217,9 @@ local function update(change, values)
   local before = entries_now(change.record_key, values, change.id)
   local version = values._v + 1
   local event_count
-  if change.event ~= '' then
-    event_count = (values._events or 0) + 1
-    local refused = tell(change.log_key, event_count, change.tag, change.event, version)
+  if change.log_key then
+    local refused
+    event_count, refused = tell(change, values._events or 0, version)
     if refused then return refused end
   end
   local fields, gone = change.set, change.unset
@@ -247,8 +254,8 @@ local function delete(change, values)
   if refused then return refused end
   if values._expires then redis.call('ZREM', expiry_key, change.id) end
   redis.call('UNLINK', change.record_key, change.inbox_key, change.log_key)
-  if change.event ~= '' then
-    events[#events + 1] = { tag = change.tag, json = with_version(change.event, version) }
+  for index, event in ipairs(change.events) do
+    events[#events + 1] = { tag = change.tags[index], json = with_version(event, version) }
   end
   return version
 end
@@ -265,9 +272,9 @@ local function deposit(change, values)
   local bytes = (values._inbox or 0) + #inbox_key + #value
   if bytes > max_inbox_bytes then return { 'full', values._inbox or '0' } end
   local fields = { '_inbox', bytes }
-  if change.event ~= '' then
-    local event_count = (values._events or 0) + 1
-    refused = tell(change.log_key, event_count, change.tag, change.event, values._v)
+  if change.log_key then
+    local event_count
+    event_count, refused = tell(change, values._events or 0, values._v)
     if refused then return refused end
     push(fields, '_events', event_count)
   end
@@ -299,17 +306,21 @@ end
 /** Lua: reads one change after the other, and answers each. */
 const loopLua = `
 local function take_change()
-  local op, request, tag, fence_text, version, expiry, sets, unsets, wheres, absents, extra =
+  local op, request, tags, fence_text, version, expiry, sets, unsets, wheres, absents, extra =
     string.match(arg(), '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-  local change = { op = op, request = request, tag = tag, fence = tonumber(fence_text), version = tonumber(version),
-    expiry = expiry, extra = extra, id = arg(), event = arg(), set = {}, unset = {}, where = {} }
+  local change = { op = op, request = request, tags = {}, events = {}, fence = tonumber(fence_text), version = tonumber(version),
+    expiry = expiry, extra = extra, id = arg(), set = {}, unset = {}, where = {} }
+  for tag in string.gmatch(tags == '-' and '' or tags, '[^,]+') do
+    change.tags[#change.tags + 1] = tag
+    change.events[#change.events + 1] = arg()
+  end
   for index = 1, 2 * tonumber(sets) do change.set[index] = arg() end
   for index = 1, tonumber(unsets) do change.unset[index] = arg() end
   for index = 1, tonumber(wheres) do change.where[index] = { field = arg(), value = arg() } end
   for _ = 1, tonumber(absents) do change.where[#change.where + 1] = { field = arg() } end
   change.record_key = key()
   if op == 'deposit' or op == 'delete' then change.inbox_key = key() end
-  if op == 'delete' or change.event ~= '' then change.log_key = key() end
+  if op == 'delete' or #change.events > 0 then change.log_key = key() end
   if op == 'delete' and extra == 'asked' then change.tombstone_key = key() end
   return change
 end
@@ -388,8 +399,8 @@ return answers
  * ARGV: topic (empty: none), channel, partition, epoch candidate, entries and milliseconds that the topic's log keeps, entries
  * of a record's log, bytes of an inbox, schema, 1 if replicas are waited for, on a repetition the store time since which it may have been made, index fields, fields to read (both separated by
  * spaces), number of final values with a field and a value each, number of changes; then for each change a head
- * `op request tag fence version expiry sets unsets wheres absents extra` (`-`: none), its id, its event (empty: none), and
- * as many fields and texts, fields, fields and texts, fields, as the head says.
+ * `op request tags fence version expiry sets unsets wheres absents extra` (`-`: none; tags separated by commas), its id, an
+ * event for each tag, and as many fields and texts, fields, fields and texts, fields, as the head says.
  *
  * Returns the store time and an answer each: the version when it was applied now, 0 for a deposit, else
  * `["ok", version, time]`, `["exists", fields]`, `["occupied", value]`, `["fenced", fence]`, `["conflict", version]`,

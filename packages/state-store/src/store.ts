@@ -31,6 +31,8 @@ interface ChangeBase {
   readonly requestId: string;
   readonly fence: number | undefined;
   readonly event: ChangeEvent | undefined;
+  /** Appended before `event`: what the record passed through on its way. */
+  readonly earlierEvents?: readonly ChangeEvent[];
 }
 
 /** What must hold of the record before it changes. `undefined` in `where`: the field must be absent. */
@@ -215,4 +217,12 @@ export interface RecordBackend {
   /** Memory of the server that holds the partition. Without a limit, `limitBytes` is undefined. */
   memory(partition: number): Promise<{ readonly usedBytes: number; readonly limitBytes: number | undefined }>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** All events of a change, in the order in which they are appended. */
+export function eventsOf({
+  event,
+  earlierEvents = [],
+}: Pick<ChangeBase, "event" | "earlierEvents">): readonly ChangeEvent[] {
+  return event ? [...earlierEvents, event] : [];
 }

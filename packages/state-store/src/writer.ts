@@ -2,7 +2,7 @@ import { type Clock, isParallaxError, ParallaxError, type Random } from "@parall
 import type { EventBus } from "@parallax/event-bus";
 import { createBatcher, type PendingChange } from "./batcher.ts";
 import { isPassing, retrying } from "./retry.ts";
-import type { Change, ChangeOutcome, Layout, RecordBackend } from "./store.ts";
+import { type Change, type ChangeOutcome, eventsOf, type Layout, type RecordBackend } from "./store.ts";
 
 /** Options of {@link createWriter}. */
 export interface WriterOptions {
@@ -76,7 +76,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   function announce({ topic }: Layout, batch: readonly PendingChange[]): void {
     if (!bus || topic === undefined) return;
-    const tags = batch.flatMap(({ change }) => change.event?.tag ?? []);
+    const tags = batch.flatMap(({ change }) => eventsOf(change).map(({ tag }) => tag));
     if (tags.length > 0) bus.sent(topic, tags, clock.now());
   }
 
@@ -124,7 +124,7 @@ function ownDeposit(change: Change, outcome: ChangeOutcome): ChangeOutcome {
 
 /** About as many bytes as the change has on the wire. */
 function sizeOf(change: Change): number {
-  let bytes = 100 + change.id.length + (change.event?.json.length ?? 0);
+  let bytes = 100 + change.id.length + eventsOf(change).reduce((sum, { json }) => sum + json.length, 0);
   if (change.op === "deposit") bytes += change.value.length;
   else if (change.op !== "delete")
     for (const [field, text] of change.set) bytes += field.length + text.length;

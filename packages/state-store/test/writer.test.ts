@@ -91,6 +91,50 @@ describe("the way of changes to the store", () => {
     expect(calls).toEqual([changes.slice(0, 3), changes.slice(3)]);
   });
 
+  it("lets what comes while others are on their way travel together once they have arrived", async () => {
+    const answers: (() => void)[] = [];
+    const held = { ...backend };
+    backend = {
+      ...held,
+      async mutate(...call) {
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return held.mutate(...call);
+      },
+    };
+    const way = writer({ batchSize: 10 });
+    const first = send(way, create("a"));
+    await clock.settle();
+    const later = [create("b"), create("c")].map((change) => send(way, change));
+    await clock.settle();
+    expect(answers.length, "the others wait").toBe(1);
+    answers.shift()?.();
+    await first;
+    await clock.settle();
+    answers.shift()?.();
+    await Promise.all(later);
+    expect(calls.map((changes) => changes.length)).toEqual([1, 2]);
+  });
+
+  it("does not hold back long what comes behind a call that hangs", async () => {
+    const held = { ...backend };
+    let isFirst = true;
+    backend = {
+      ...held,
+      async mutate(...call) {
+        if (isFirst) {
+          isFirst = false;
+          await new Promise(() => {});
+        }
+        return held.mutate(...call);
+      },
+    };
+    const way = writer();
+    void send(way, create("a"));
+    await clock.settle();
+    expect(await settle(send(way, create("b")))).toMatchObject({ outcome: "ok" });
+    expect(clock.now()).toBeLessThan(1000);
+  });
+
   it("lets at most so many bytes travel together", async () => {
     const way = writer({ batchBytes: 1000 });
     await Promise.all([send(way, create("a")), send(way, create("b"))]);

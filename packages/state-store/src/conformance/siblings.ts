@@ -46,6 +46,25 @@ export function describeSiblings(api: TestApi, run: Run): void {
     }),
   );
   api.it(
+    "appends several events of one change in their order, all of the same version",
+    run(async ({ jobs, space }) => {
+      await jobs.create("a", waiting, { event: [{ type: "created" }, { type: "started" }] });
+      await jobs.update("a", { set: { status: "running" } }, { event: [{ type: "one" }, { type: "two" }] });
+      const all = [
+        { type: "created", id: "a", version: 1 },
+        { type: "started", id: "a", version: 1 },
+        { type: "one", id: "a", version: 2 },
+        { type: "two", id: "a", version: 2 },
+      ];
+      deepEqual(await space.events("job"), all);
+      const log = (await jobs.log("a")) ?? [];
+      deepEqual(
+        log.map(({ sequence, event }) => [sequence, event]),
+        all.map((event, index) => [index + 1, event]),
+      );
+    }),
+  );
+  api.it(
     "appends each event to the record's own log and to the topic, with id and version of the record",
     run(async ({ jobs, space }) => {
       await jobs.create("a", waiting, { event: { type: "created", by: "me" } });

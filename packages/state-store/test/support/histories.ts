@@ -30,14 +30,24 @@ const where = fc.uniqueArray(fc.tuple(field, fc.option(text, { nil: undefined })
   selector: ([name]) => name,
   maxLength: 1,
 });
-const withEvent = fc.boolean();
+const eventCount = fc.integer({ min: 0, max: 3 });
 
-function common(id: string, number: number, fence: number | undefined, told: boolean) {
-  const tag = `t${number}`;
-  return { id, requestId: `r${number}`, fence, event: told ? { tag, json: `{"type":"${tag}"}` } : undefined };
+function common(id: string, number: number, fence: number | undefined, told: number) {
+  const events = Array.from({ length: told }, (_, index) => {
+    const tag = `t${number}x${index}`;
+    return { tag, json: `{"type":"${tag}"}` };
+  });
+  const event = events.pop();
+  return {
+    id,
+    requestId: `r${number}`,
+    fence,
+    event,
+    ...(events.length > 0 ? { earlierEvents: events } : {}),
+  };
 }
 
-const create = fc.tuple(id, fence, withEvent, set, expiry).map(
+const create = fc.tuple(id, fence, eventCount, set, expiry).map(
   ([id, fence, told, set, expiry]) =>
     (number: number): Change => ({
       op: "create",
@@ -48,7 +58,7 @@ const create = fc.tuple(id, fence, withEvent, set, expiry).map(
 );
 
 const update = fc
-  .tuple(id, fence, withEvent, set, fc.uniqueArray(field, { maxLength: 1 }), version, where, expiry)
+  .tuple(id, fence, eventCount, set, fc.uniqueArray(field, { maxLength: 1 }), version, where, expiry)
   .map(
     ([id, fence, told, set, unset, version, where, expiry]) =>
       (number: number): Change => ({
@@ -63,7 +73,7 @@ const update = fc
   );
 
 const remove = fc
-  .tuple(id, fence, withEvent, version, where, fc.constantFrom("asked", "asked", "expired", "trimmed"))
+  .tuple(id, fence, eventCount, version, where, fc.constantFrom("asked", "asked", "expired", "trimmed"))
   .map(
     ([id, fence, told, version, where, reason]) =>
       (number: number): Change => ({
@@ -76,7 +86,7 @@ const remove = fc
       }),
   );
 
-const deposit = fc.tuple(id, withEvent, fc.constantFrom("k1", "k2"), text).map(
+const deposit = fc.tuple(id, eventCount, fc.constantFrom("k1", "k2"), text).map(
   ([id, told, key, value]) =>
     (number: number): Change => ({
       op: "deposit",

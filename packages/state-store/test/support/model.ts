@@ -1,4 +1,4 @@
-import type { Change, ChangeOutcome, Layout } from "../../src/store.ts";
+import { type Change, type ChangeOutcome, eventsOf, type Layout } from "../../src/store.ts";
 
 /** A record as the model has it. */
 interface ModelRecord {
@@ -50,10 +50,10 @@ export function createModel(layout: Layout): Model {
   let fence = 0;
 
   function tell(change: Change, record: ModelRecord | undefined, version: number): void {
-    if (!change.event) return;
-    const text = `${change.event.tag}@${version}`;
-    told.push(text);
-    record?.events.push(text);
+    for (const { tag } of eventsOf(change)) {
+      told.push(`${tag}@${version}`);
+      record?.events.push(`${tag}@${version}`);
+    }
   }
 
   function isFinal({ fields }: ModelRecord): boolean {
