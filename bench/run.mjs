@@ -22,7 +22,7 @@ try {
     format: "esm",
     target: "node20",
     conditions: ["@parallax/source"],
-    external: ["ioredis", "socket.io", "@socket.io/*", "vitest", "esbuild"],
+    external: ["ioredis", "bullmq", "socket.io", "@socket.io/*", "vitest", "esbuild"],
     logLevel: "warning",
   });
   process.exitCode =

@@ -1,0 +1,115 @@
+import { get } from "node:http";
+import { join } from "node:path";
+import {
+  bundleScript,
+  createTemporaryDirectory,
+  freePort,
+  type ProcessFixture,
+  startProcess,
+} from "@parallax/testing";
+import { createPoster } from "./http.ts";
+import type { Running, Subject } from "./subject.ts";
+
+// The bundle of a benchmark lies in bench/.run-…
+const root = join(import.meta.dirname, "../..");
+
+export interface ParallaxOptions {
+  /** Flags of Node for the control-plane node, such as `--cpu-prof`. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** One `parallax start` on Redis and one process with the agents; submitted over HTTP, heard of over server-sent events. */
+export function parallaxSubject(options: ParallaxOptions = {}): Subject {
+  return {
+    name: "Parallax",
+    async start(redisUrl, agents) {
+      const [node, agentScript, directory] = await Promise.all([
+        bundleScript(join(root, "bench/executions/parallax-node.ts")),
+        bundleScript(join(root, "bench/executions/parallax-agents.ts")),
+        createTemporaryDirectory("bench"),
+      ]);
+      const port = await freePort();
+      const url = `http://127.0.0.1:${port}`;
+      const env = {
+        PARALLAX_HA_ENABLED: "true",
+        PARALLAX_REDIS_URL: redisUrl,
+        PARALLAX_PORT: String(port),
+        PARALLAX_NODE_ID: "node-0",
+        PARALLAX_HA_LEASE_DURATION: "3s",
+        PARALLAX_DRAIN_TIMEOUT: "1s",
+      };
+      const control = await startProcess({
+        script: node.path,
+        env,
+        cwd: directory.path,
+        ...(options.nodeArgs ? { nodeArgs: options.nodeArgs } : {}),
+      });
+      await control.answers(`${url}/health/ready`);
+      const agentProcess = await startProcess({ script: agentScript.path, args: [url, String(agents)] });
+      await agentProcess.line(/connected/);
+      await putPattern(url, agents);
+      const running = await connectTo(url, [control, agentProcess]);
+      return {
+        ...running,
+        async stop() {
+          await running.stop();
+          await Promise.all([node.remove(), agentScript.remove(), directory.remove()]);
+        },
+      };
+    },
+  };
+}
+
+async function putPattern(url: string, agents: number): Promise<void> {
+  const pattern = {
+    capabilities: ["work"],
+    agents: { min: agents, max: agents },
+    aggregate: { strategy: "majority" },
+  };
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch(`${url}/api/patterns/bench`, {
+    method: "PUT",
+    headers,
+    body: JSON.stringify(pattern),
+  });
+  if (!answer.ok) throw new Error(`the pattern was refused: ${await answer.text()}`);
+}
+
+async function connectTo(url: string, processes: readonly ProcessFixture[]): Promise<Running> {
+  const poster = createPoster(url, 64);
+  let listener: (id: string) => void = () => {};
+  const events = await new Promise<{ destroy(): void }>((resolve) => {
+    get(`${url}/api/events?topics=execution`, (response) => {
+      let text = "";
+      response.setEncoding("latin1");
+      response.on("data", (chunk: string) => {
+        text += chunk;
+        const end = text.lastIndexOf("\n") + 1;
+        for (const [, id = ""] of text
+          .slice(0, end)
+          .matchAll(/^data: .*"type":"execution-completed".*?"id":"(exec_\w+)"/gm))
+          listener(id);
+        text = text.slice(end);
+      });
+      resolve(response);
+    });
+  });
+  const body = JSON.stringify({ pattern: "bench", input: { text: "what is to be done" } });
+  return {
+    pids: processes.map(({ pid }) => pid),
+    async submit() {
+      const answer = await poster.post("/api/executions", body);
+      const id = /"id":"(exec_\w+)"/.exec(answer.body)?.[1];
+      if (answer.status !== 202 || id === undefined) throw new Error(`${answer.status} ${answer.body}`);
+      return id;
+    },
+    onDone(next) {
+      listener = next;
+    },
+    async stop() {
+      events.destroy();
+      poster.close();
+      for (const one of [...processes].reverse()) await one.stop();
+    },
+  };
+}
