@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { createVirtualClock } from "@parallax/testing";
 import { describe, expect, it } from "vitest";
 import { withDeadline } from "../src/deadline.ts";
@@ -23,6 +24,22 @@ describe("a deadline", () => {
     expect(clock.timers).toBe(1);
     await clock.advance(1);
     await waiting;
+  });
+
+  it("ends early with its signal, and leaves neither a timer nor a listener", async () => {
+    const clock = createVirtualClock();
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    const waiting = withDeadline(new Promise(() => {}), { clock, ...options, signal });
+    stopping.abort();
+    await expect(waiting).rejects.toMatchObject({ code: "aborted" });
+    await expect(withDeadline(new Promise(() => {}), { clock, ...options, signal })).rejects.toMatchObject({
+      code: "aborted",
+    });
+    expect(clock.timers).toBe(0);
+    const other = new AbortController();
+    await withDeadline(Promise.resolve(), { clock, ...options, signal: other.signal });
+    expect(getEventListeners(other.signal, "abort")).toEqual([]);
   });
 
   it("observes a rejection of the work that it has given up", async () => {
