@@ -1,4 +1,4 @@
-import { onAbort, throwIfAborted, withDeadline } from "@parallax/core";
+import { throwIfAborted, withDeadline } from "@parallax/core";
 import type { Acknowledgement } from "./acknowledgement.ts";
 import type { MembershipEvent, View } from "./membership.ts";
 import type { Settings } from "./options.ts";
@@ -50,32 +50,12 @@ export async function request<Answer>(
   throwIfAborted(signal);
   const { clock, timeoutMs } = node.settings;
   const sent: Sent = { ticket: node.feed.ticket(), sentMs: clock.now() };
-  const answering = withDeadline(send({ deadlineMs: timeoutMs }), { clock, timeoutMs, what });
-  const answer = await (signal ? untilAborted(answering, signal) : answering);
+  // Whoever leaves does not wait for a beat that is on its way.
+  const answer = await withDeadline(send({ deadlineMs: timeoutMs }), { clock, timeoutMs, what, signal });
   const { view, storeTimeMs = view?.observedAtMs } = look(answer);
   if (storeTimeMs !== undefined) {
     node.trust.read({ sentMs: sent.sentMs, receivedMs: clock.now(), storeTimeMs });
   }
   if (view) node.feed.offer(view, sent.ticket);
   return answer;
-}
-
-/** Leaves the work to itself as soon as the signal aborts: leaving must not wait for a beat. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let forget = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    forget = onAbort(signal, () => {
-      try {
-        throwIfAborted(signal);
-      } catch (error) {
-        reject(error);
-      }
-    });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    forget();
-    work.catch(() => {});
-  }
 }

@@ -67,8 +67,8 @@ export interface Draft extends Table {
   sweptAtMs: number;
   amnestyAtMs: number;
   readonly rows: Map<string, Row>;
-  readonly ended: Map<string, Ending>;
-  log: Transition[];
+  ended: ReadonlyMap<string, Ending>;
+  log: readonly Transition[];
   /** What this change has done so far. */
   readonly events: Transition[];
 }
@@ -86,8 +86,6 @@ export function openTable(table: Table | undefined, moment: Moment): Draft {
   const draft = {
     ...table,
     rows: new Map(table.rows),
-    ended: new Map(table.ended),
-    log: [...table.log],
     events: [],
   };
   if (table.lineage !== lineage) beginEpoch(draft, moment);
@@ -120,17 +118,18 @@ export function transition(
     version: draft.version,
   };
   draft.events.push(event);
-  draft.log.push(event);
-  if (draft.log.length > maxTransitions) draft.log = draft.log.slice(-maxTransitions);
+  draft.log = [...draft.log, event].slice(-maxTransitions);
 }
 
 /** Puts an incarnation among the ended ones. The first reason stays. */
 export function end(draft: Draft, incarnation: string, ending: Ending): void {
-  if (!draft.ended.has(incarnation)) draft.ended.set(incarnation, ending);
-  for (const [oldest, { atMs }] of draft.ended) {
-    if (atMs > ending.atMs - endedRetentionMs && draft.ended.size <= maxEnded) break;
-    draft.ended.delete(oldest);
+  const ended = new Map(draft.ended);
+  if (!ended.has(incarnation)) ended.set(incarnation, ending);
+  for (const [oldest, { atMs }] of ended) {
+    if (atMs > ending.atMs - endedRetentionMs && ended.size <= maxEnded) break;
+    ended.delete(oldest);
   }
+  draft.ended = ended;
 }
 
 /** Puts a member into the table. A living one of the same id and another incarnation ends by it (M6). */

@@ -12,16 +12,24 @@ export const nodeFaults = {
   crash: 40_000,
   stop: 20_000,
   "same id elsewhere": 1,
+  "majority cut": 40_000,
 } as const;
 
 /** What no node may suffer from: neither its own doing nor for long. */
-export const harmless = { "slow link": 20_000, "wall clock step": 300_000, drain: 1 } as const;
+export const harmless = {
+  "slow link": 20_000,
+  "doubling link": 20_000,
+  "wall clock step": 300_000,
+  drain: 1,
+} as const;
 
 /** Faults of the store. They come one at a time, a while apart: M1 forgives a gap whole after a steady time. */
 export const storeFaults = {
   "store away": 90_000,
   "store clock step": 90_000,
   "store lost": 1,
+  "store restarted": 60_000,
+  "store wiped": 60_000,
   "store rewound": 10_000,
 } as const;
 

@@ -3,7 +3,8 @@ import type { MembershipEvent } from "../../src/index.ts";
 import { membershipPresets } from "../../src/index.ts";
 import type { Table } from "../../src/table.ts";
 import { createCluster, type NodeOptions, type TestCluster, type TestNode } from "../support/cluster.ts";
-import type { Fault, FaultKind, Scenario } from "./scenario.ts";
+import { actions, latencyMs, type Place } from "./faults.ts";
+import type { Fault, Scenario } from "./scenario.ts";
 
 /** How a run went. `violation` says which invariant did not hold, and when. */
 export interface SimulationResult {
@@ -13,22 +14,10 @@ export interface SimulationResult {
   readonly history: readonly string[];
 }
 
-/** A place in the cluster: the processes that have its id, and what they suffer from. */
-interface Place {
-  node: TestNode;
-  /** Processes of the same id elsewhere. Of all of them the last to join stays, and the others end. */
-  readonly rivals: TestNode[];
-  readonly options: NodeOptions;
-  /** True time until which a fault of its own lasts, and until which it is down. */
-  impairedUntilMs: number;
-  asleepUntilMs: number;
-  downUntilMs: number | undefined;
-}
-
 const settings = membershipPresets.default;
+/** So that failed members are removed within the minutes that a run has. */
+const removeAfterMs = 60_000;
 const failAfterMs = settings.checkIntervalMs * settings.unhealthyThreshold;
-/** The way to the store and back. */
-const latencyMs = 2;
 /** A node that was well for so long has had a beat acknowledged: a time-out, a retry, the slowest link and clock. */
 const wellAfterMs = failAfterMs + 10_000;
 
@@ -40,6 +29,8 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
   const tables: { readonly atMs: number; readonly table: Table | undefined }[] = [];
   const ended = new Set<string>();
   const transitions = new Map<string, string>();
+  const signatures = new Map<string, string>();
+  const spared = new Set<string>();
   let violation: string | undefined;
   let storeSteppedMs = Number.NEGATIVE_INFINITY;
 
@@ -72,6 +63,10 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
     const key = `${epoch} ${version}`;
     require(!transitions.has(key), `M4: version ${version} of an epoch was given twice`);
     transitions.set(key, `${type} ${member} ${incarnation}`);
+    signatures.set(
+      `${epoch} ${space.table()?.version}`,
+      signatureOf([...(space.table()?.rows.values() ?? [])]),
+    );
     if (["member-failed", "member-left", "member-replaced"].includes(type)) ended.add(String(incarnation));
     if (type === "member-joined") require(!ended.has(String(incarnation)), `M6: ${incarnation} came back`);
     const place = placeOf(incarnation);
@@ -94,20 +89,27 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
 
   function onStep(): void {
     const last = tables.at(-1);
-    if (!last || now() - last.atMs > 500) tables.push({ atMs: now(), table: space.table() });
+    if (last && now() - last.atMs <= 500) return;
+    const table = space.table();
+    tables.push({ atMs: now(), table });
     if (tables.length > 40) tables.shift();
+    for (const row of table?.rows.values() ?? []) {
+      if (row.spared && !spared.has(row.incarnation)) note("spared", row.id);
+      if (row.spared) spared.add(row.incarnation);
+      else spared.delete(row.incarnation);
+    }
   }
 
   function add(id: string, options: NodeOptions): TestNode {
     const node = cluster.node(id, options);
     node.link.latencyMs = latencyMs;
-    follow(node, { transitions, require, note });
+    follow(node, { transitions, signatures, require, note });
     node.start();
     return node;
   }
 
   scenario.clocks.forEach((clock, index) => {
-    const options = { ...clock, address: `10.0.0.${index}:1` };
+    const options = { ...clock, address: `10.0.0.${index}:1`, removeAfterMs };
     const node = add(`node-${index}`, options);
     // A node that starts is not well before its first beat.
     places.push({
@@ -115,7 +117,6 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
       rivals: [],
       options,
       impairedUntilMs: 0,
-
       asleepUntilMs: 0,
       downUntilMs: undefined,
     });
@@ -134,9 +135,8 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
     if (place.downUntilMs !== undefined && !fault.kind.startsWith("store")) return;
     settleRivals(place);
     note(fault.kind, `${place.node.id} ${Math.round(fault.ms)} ms`);
-    if (fault.kind === "store lost" || fault.kind === "store rewound") ended.clear();
     if (fault.kind === "store clock step") storeSteppedMs = now();
-    actions[fault.kind]({ cluster, place, ms: fault.ms, add, tables });
+    actions[fault.kind]({ cluster, place, places, ms: fault.ms, add, tables, forget: () => ended.clear() });
   }
 
   const moments = [...scenario.faults];
@@ -159,12 +159,14 @@ export async function simulate(scenario: Scenario): Promise<SimulationResult> {
 
 interface Checks {
   readonly transitions: ReadonlyMap<string, string>;
+  /** What the members were in each version of each epoch. */
+  readonly signatures: ReadonlyMap<string, string>;
   require(holds: boolean, what: string): void;
   note(what: string, detail?: string): void;
 }
 
 /** Holds what a node is told to the sequence of the store (M4), and its incarnations to their ends (M6). */
-function follow(node: TestNode, { transitions, require, note }: Checks): void {
+function follow(node: TestNode, { transitions, signatures, require, note }: Checks): void {
   let epoch: string | undefined;
   let version = 0;
   let wasReplaced = false;
@@ -187,10 +189,25 @@ function follow(node: TestNode, { transitions, require, note }: Checks): void {
       }
       ({ epoch, version } = event);
     }
+    const view = node.membership.view();
+    const signature = view && signatures.get(`${view.epoch} ${view.version}`);
+    require(!signature ||
+      signature ===
+        signatureOf(view.members), `M4: ${node.id} sees other members in a version than there were`);
     // Who was replaced ends; everybody else goes on as another.
     const goesOn = event.type !== "ended" && !wasReplaced;
     require(!goesOn || !own.has(node.membership.incarnation), `M6: ${node.id} uses an ended incarnation`);
   });
+}
+
+/** Who is there, as which incarnation, and how it does. */
+function signatureOf(
+  members: readonly { readonly id: string; readonly incarnation: string; readonly status: string }[],
+): string {
+  return members
+    .map(({ id, incarnation, status }) => `${id} ${incarnation} ${status}`)
+    .sort()
+    .join(", ");
 }
 
 /** The process that stayed has the place. */
@@ -218,94 +235,3 @@ function checkEnd(cluster: TestCluster, places: readonly Place[], require: Check
     require(node.outcome === "running", `${node.id} does not run: ${String(node.outcome)}`);
   }
 }
-
-interface Target {
-  readonly cluster: TestCluster;
-  readonly place: Place;
-  readonly ms: number;
-  readonly add: (id: string, options: NodeOptions) => TestNode;
-  readonly tables: readonly { readonly atMs: number; readonly table: Table | undefined }[];
-}
-
-type Action = (target: Target) => void;
-
-/** When a link is up again: one fault may end while another goes on. */
-const badUntilMs = new WeakMap<TestNode["link"], number>();
-
-function link(state: TestNode["link"]["state"]): Action {
-  return ({ cluster: { timeline }, place, ms }) => {
-    const { node } = place;
-    node.link.state = state;
-    impair(place, timeline.nowMs + ms);
-    const untilMs = timeline.nowMs + ms;
-    badUntilMs.set(node.link, Math.max(untilMs, badUntilMs.get(node.link) ?? 0));
-    timeline.clock().after(ms, () => {
-      if (badUntilMs.get(node.link) === untilMs) node.link.state = "up";
-    });
-  };
-}
-
-function impair(place: Place, untilMs: number): void {
-  place.impairedUntilMs = Math.max(place.impairedUntilMs, untilMs);
-}
-
-const actions: Readonly<Record<FaultKind, Action>> = {
-  "cut link": link("cut"),
-  "deaf link": link("deaf"),
-  "lossy link": link("lossy"),
-  "refused link": link("refused"),
-  stall({ cluster: { timeline }, place, ms }) {
-    place.node.clock.stall(ms);
-    impair(place, timeline.nowMs + ms);
-  },
-  "machine sleep"({ cluster: { timeline }, place, ms }) {
-    place.node.clock.suspend(ms);
-    // A machine that is sent to sleep again sleeps for both times.
-    place.asleepUntilMs = Math.max(place.asleepUntilMs, timeline.nowMs) + ms;
-    impair(place, place.asleepUntilMs);
-  },
-  "no vouching"({ cluster: { timeline }, place, ms }) {
-    const { node } = place;
-    node.vouches = false;
-    impair(place, timeline.nowMs + ms);
-    timeline.clock().after(ms, () => {
-      node.vouches = true;
-    });
-  },
-  crash({ cluster: { timeline }, place, ms }) {
-    place.node.kill();
-    place.downUntilMs = timeline.nowMs + ms;
-    impair(place, place.downUntilMs);
-  },
-  stop({ cluster: { timeline }, place, ms }) {
-    place.node.abort();
-    place.downUntilMs = timeline.nowMs + ms;
-    impair(place, place.downUntilMs);
-  },
-  "same id elsewhere"({ cluster: { timeline }, place, add }) {
-    place.rivals.push(place.node);
-    place.node = add(place.node.id, { ...place.options, address: `10.1.0.0:${Math.round(timeline.nowMs)}` });
-    impair(place, timeline.nowMs);
-  },
-  "slow link"({ cluster: { timeline }, place, ms }) {
-    const { node } = place;
-    node.link.latencyMs = 1500;
-    timeline.clock().after(ms, () => {
-      node.link.latencyMs = latencyMs;
-    });
-  },
-  "wall clock step": ({ place, ms }) => place.node.clock.stepWall(ms),
-  drain: ({ place }) => void place.node.membership.drain().catch(() => {}),
-  "store away"({ cluster: { timeline, store }, ms }) {
-    store.state = ms % 2 < 1 ? "cut" : "refused";
-    timeline.clock().after(ms, () => {
-      store.state = "up";
-    });
-  },
-  "store clock step": ({ cluster: { space }, ms }) => space.stepClock(ms),
-  "store lost": ({ cluster: { space } }) => space.lose(),
-  "store rewound"({ cluster: { space, timeline }, ms, tables }) {
-    const earlier = tables.findLast(({ atMs }) => atMs <= timeline.nowMs - ms) ?? tables[0];
-    space.rewind(earlier?.table);
-  },
-};

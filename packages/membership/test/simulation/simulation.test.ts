@@ -16,6 +16,8 @@ const transitions = [
   "member-draining",
   "member-left",
   "member-replaced",
+  "member-removed",
+  "spared",
   "ended: failed",
   "ended: replaced",
   "cut-off",

@@ -17,6 +17,14 @@ import {
 export interface Link {
   state: "up" | "cut" | "deaf" | "lossy" | "refused";
   latencyMs: number;
+  /** By how much more each way may take, so that messages overtake each other. */
+  jitterMs: number;
+  /** Each request arrives once more, at most this much later; 0: it does not. */
+  doublesWithinMs: number;
+}
+
+function goodLink(): Link {
+  return { state: "up", latencyMs: 0, jitterMs: 0, doublesWithinMs: 0 };
 }
 
 export interface TestNode {
@@ -67,11 +75,11 @@ export interface ClusterOptions {
 /** Memberships of several nodes on one memory space, each with its own clock and link. */
 export function createCluster(seed = 1, options: ClusterOptions = {}): TestCluster {
   const { storeRate = 1, onEvent = () => {}, onStep = () => {} } = options;
-  const timeline = createTimeline({ onStep });
+  const timeline = createTimeline({ onStep, promisesOnly: true });
   const clock = timeline.clock({ rate: storeRate });
   const space = memoryMembershipSpace({ clock, random: seededRandom(seed), onEvent });
   /** The way to the store itself, which all nodes share. */
-  const store: Link = { state: "up", latencyMs: 0 };
+  const store = goodLink();
   const nodes: TestNode[] = [];
 
   function node(id: string, options: NodeOptions = {}): TestNode {
@@ -79,7 +87,7 @@ export function createCluster(seed = 1, options: ClusterOptions = {}): TestClust
     const clock = timeline.clock({ rate, wallOffsetMs });
     const network = timeline.clock();
     const random = seededRandom(seed * 7919 + nodes.length);
-    const link: Link = { state: "up", latencyMs: 0 };
+    const link = goodLink();
     const controller = new AbortController();
     const events: MembershipEvent[] = [];
     const errors: unknown[] = [];
@@ -164,20 +172,25 @@ function linked(store: MembershipStore, { network, clock, links, calls, random }
   const never = new Promise<never>(() => {});
   const isLost = (): boolean => links.some(({ state }) => state === "lossy") && random.next() < 0.5;
   const is = (...states: Link["state"][]): boolean => links.some(({ state }) => states.includes(state));
+  const halfMs = (): number =>
+    links.reduce((sum, { latencyMs, jitterMs }) => sum + latencyMs + jitterMs * random.next(), 0) / 2;
+  const doublesWithinMs = (): number => Math.max(...links.map((link) => link.doublesWithinMs));
   function through<Args extends unknown[], Result>(
     name: string,
     send: (...args: Args) => Promise<Result>,
   ): (...args: Args) => Promise<Result> {
     return async (...args) => {
       calls.push(name);
-      const halfMs = links.reduce((sum, { latencyMs }) => sum + latencyMs, 0) / 2;
+      const [thereMs, backMs] = [halfMs(), halfMs()];
       if (is("refused")) throw new Error("the link is refused");
       if (is("cut") || isLost()) return never;
-      if (halfMs > 0) await network.sleep(halfMs);
+      if (thereMs > 0) await network.sleep(thereMs);
+      const againMs = random.next() * doublesWithinMs();
+      if (againMs > 0) network.after(againMs, () => void send(...args));
       const result = await send(...args);
       if (is("cut", "deaf", "refused") || isLost()) return never;
       // What arrives while the event loop is blocked is seen when it goes on.
-      if (halfMs > 0) await clock.sleep(halfMs);
+      if (backMs > 0) await clock.sleep(backMs);
       return result;
     };
   }
