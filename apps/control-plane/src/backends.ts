@@ -17,6 +17,7 @@ import type { RecordBackend } from "@parallax/state-store";
 import { type MemoryRecordSpace, memoryRecordBackend, memoryRecordSpace } from "@parallax/state-store/memory";
 import { redisRecordBackend } from "@parallax/state-store/redis";
 import type { Config } from "./config/schema.ts";
+import { measureConnections, type RedisRequest } from "./observe/measured-connections.ts";
 
 /** What a node keeps its state in. */
 export interface Backends {
@@ -29,6 +30,8 @@ export interface Backends {
   readonly replicas: number;
   /** The connections, where there are any. */
   readonly redis: RedisConnections | undefined;
+  /** Has every request to Redis told to `listener`, which takes the place of the one before. */
+  onRedisRequest(listener: (request: RedisRequest) => void): void;
   /** Notes which cluster uses this Redis. @throws ParallaxError `wrong_cluster` when another one does. */
   claim(clusterId: string): Promise<void>;
   close(): Promise<void>;
@@ -68,6 +71,7 @@ export function memoryBackends(space: MemorySpace): Backends {
     records: memoryRecordBackend(space.records, { keyPrefix: "parallax:" }),
     replicas: 0,
     redis: undefined,
+    onRedisRequest: () => {},
     claim: async () => {},
     close: async () => {},
   };
@@ -76,7 +80,9 @@ export function memoryBackends(space: MemorySpace): Backends {
 export function redisBackends(config: Config, logger: Logger, onError: (error: unknown) => void): Backends {
   const { url, sentinel, cluster, username, password, keyPrefix, durability, partitions } = config.redis;
   const where = { url, sentinel, cluster, username, password };
-  const redis = createConnections(where, { logger, onError });
+  let observe: (request: RedisRequest) => void = () => {};
+  const connections = createConnections(where, { logger, onError });
+  const redis = measureConnections(connections, systemClock, (request) => observe(request));
   const keySpace = createKeySpace({ prefix: keyPrefix, cluster: cluster !== undefined, partitions });
   const replicas = durability.replicas ?? (redis.mode === "standalone" ? 0 : 1);
   const clusterKey = keySpace.coordination("ha:cluster");
@@ -88,6 +94,9 @@ export function redisBackends(config: Config, logger: Logger, onError: (error: u
     records: redisRecordBackend(redis, { keySpace, replicaTimeoutMs: durability.timeout }),
     replicas,
     redis,
+    onRedisRequest(listener) {
+      observe = listener;
+    },
     async claim(clusterId) {
       await redis.data.command("SET", [clusterKey, clusterId, "NX"]);
       const owner = await redis.data.command("GET", [clusterKey]);

@@ -1,19 +1,21 @@
 import type { Clock, Logger, Random } from "@parallax/core";
 import type { EventBus } from "@parallax/event-bus";
 import type { Membership } from "@parallax/membership";
+import type { Metrics } from "@parallax/metrics";
 import { createHub, type Hub } from "./agents/hub.ts";
 import { createRoster, type Roster } from "./agents/roster.ts";
 import { createSessions, type Sessions } from "./agents/sessions.ts";
 import type { Collections } from "./collections.ts";
 import type { Config } from "./config/schema.ts";
 import { type Catalog, createCatalog } from "./executions/catalog.ts";
-import { createDispatcher } from "./executions/dispatcher.ts";
+import { createDispatcher, type Dispatcher } from "./executions/dispatcher.ts";
 import { createExchange, type Exchange } from "./executions/exchange.ts";
 import { createFinals, type Finals } from "./executions/finals.ts";
 import { createJournal } from "./executions/journal.ts";
 import { createOwnership, type Ownership } from "./executions/ownership.ts";
 import type { ExecutionRecord } from "./executions/record.ts";
 import { createSchemas } from "./executions/schemas.ts";
+import { createTaskTimes } from "./observe/measured-agents.ts";
 import { createPatterns, definitionOf, type Patterns } from "./patterns/registry.ts";
 import { chooseOwner, createPeers, type Peers } from "./peers.ts";
 import type { StoreTime } from "./store-time.ts";
@@ -32,6 +34,8 @@ export interface WorkOptions {
   readonly isDraining: () => boolean;
   /** An execution ended on this node. */
   readonly onFinished: (record: ExecutionRecord) => void;
+  /** An attempt of a task ended on an agent of this node. */
+  readonly onAttempt: Metrics["observeTask"];
 }
 
 /** What a node works with: executions, patterns and agents. */
@@ -39,6 +43,7 @@ export interface Work {
   readonly hub: Hub;
   readonly roster: Roster;
   readonly sessions: Sessions;
+  readonly dispatcher: Pick<Dispatcher, "waiting">;
   readonly exchange: Exchange;
   readonly ownership: Ownership;
   readonly catalog: Catalog;
@@ -58,6 +63,7 @@ export function createWork(options: WorkOptions): Work {
   const peers = createPeers({ nodeId, membership, bus, logger });
   const owner = (): string => peers.self().owner;
 
+  const taskTimes = createTaskTimes(clock, options.onAttempt);
   const dispatcher = createDispatcher({ roster: () => roster, limit: lineLimit });
   const roster = createRoster((agentId) => dispatcher.onFree(agentId));
   const sessions = createSessions({ ...base, agents, owner });
@@ -65,7 +71,7 @@ export function createWork(options: WorkOptions): Work {
     ...base,
     dispatcher,
     roster,
-    hub: () => hub,
+    hub: () => taskTimes.sending(hub),
     peers: () => peers.takers().map((peer) => peer.nodeId),
     send: peers.send,
     whereIs: async (agentId) => (await sessions.get(agentId))?.nodeId,
@@ -87,7 +93,7 @@ export function createWork(options: WorkOptions): Work {
     ...base,
     sessions,
     roster,
-    reports: ownership,
+    reports: taskTimes.ending(ownership),
     maxPayloadBytes: config.agents.maxPayload,
   });
   const patterns = createPatterns({
@@ -109,5 +115,5 @@ export function createWork(options: WorkOptions): Work {
     tellOwner: (target) => peers.send(target, { type: "adopt", from: nodeId }),
     defaultTimeoutMs: config.executions.defaultTimeout,
   });
-  return { hub, roster, sessions, exchange, ownership, catalog, patterns, finals, peers };
+  return { hub, roster, sessions, dispatcher, exchange, ownership, catalog, patterns, finals, peers };
 }

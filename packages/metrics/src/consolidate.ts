@@ -1,5 +1,6 @@
 import { negotiate, render } from "./exposition.ts";
 import { type Family, family, type Sample } from "./family.ts";
+import { createPauses } from "./in-slices.ts";
 import type { Exposition } from "./metrics.ts";
 import { parse } from "./parse.ts";
 
@@ -29,14 +30,19 @@ const processFigures = new Set(["process_cpu_seconds_total", "process_resident_m
  *
  * What cannot be read is left out and counted: one node must not hide the others.
  */
-export function consolidate(nodes: readonly NodeExposition[], accept?: string): Exposition {
+export async function consolidate(nodes: readonly NodeExposition[], accept?: string): Promise<Exposition> {
+  const pause = createPauses();
   const merged = new Map<string, MergedFamily>();
   let readable = 0;
   for (const { body } of nodes) {
-    const families = tryParse(body);
+    const families = await tryParse(body);
     if (!families) continue;
     readable += 1;
-    for (const each of families) mergeInto(merged, each);
+    for (const each of families) {
+      mergeInto(merged, each);
+      const turn = pause(each.samples.length);
+      if (turn) await turn;
+    }
   }
   const help = "Nodes whose figures are in here, and nodes whose figures could not be read.";
   const counted = family("gauge", "parallax_cluster_nodes", help, [
@@ -54,9 +60,9 @@ interface MergedFamily extends Omit<Family, "samples"> {
   readonly samples: Map<string, Sample>;
 }
 
-function tryParse(body: string): Family[] | undefined {
+async function tryParse(body: string): Promise<Family[] | undefined> {
   try {
-    return parse(body);
+    return await parse(body);
   } catch {
     return undefined;
   }

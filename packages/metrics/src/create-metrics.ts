@@ -3,9 +3,7 @@ import { negotiate, render } from "./exposition.ts";
 import { type Family, family } from "./family.ts";
 import { highAvailabilityFamilies } from "./high-availability.ts";
 import { createInstruments } from "./instruments.ts";
-import type { Metrics, MetricsOptions } from "./metrics.ts";
-
-type Figure = Parameters<Metrics["gauge"]>[0];
+import type { Figure, Metrics, MetricsOptions } from "./metrics.ts";
 
 /**
  * Makes the instruments of a node.
@@ -20,7 +18,7 @@ type Figure = Parameters<Metrics["gauge"]>[0];
 export function createMetrics(options: MetricsOptions): Metrics {
   const { processFigures = true, clock = systemClock, onError = () => {} } = options;
   const instruments = createInstruments({ processFigures });
-  const figures = new Map<string, Figure>();
+  const figures = new Map<string, Figure & { readonly type: "gauge" | "counter" }>();
   let errors = 0;
   let lastScrapeMs: number | undefined;
 
@@ -38,8 +36,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
   async function families(): Promise<Family[]> {
     const pulled = [
       ...attempt(() => highAvailabilityFamilies(options)),
-      ...[...figures.values()].flatMap(({ name, help, read }) =>
-        attempt(() => [family("gauge", name, help, [{ value: read() }])]),
+      ...[...figures.values()].flatMap(({ type, name, help, read }) =>
+        attempt(() => [family(type, name, help, [{ value: read() }])]),
       ),
     ];
     const help = "Figures that could not be read at a scrape.";
@@ -53,26 +51,27 @@ export function createMetrics(options: MetricsOptions): Metrics {
     return [...pulled, unread, took, ...(await instruments.families())];
   }
 
+  function add(type: "gauge" | "counter", figure: Figure): void {
+    const { name } = figure;
+    const isReserved = name.startsWith("parallax_ha_") || name.startsWith("parallax_cluster_");
+    if (!/^parallax_[a-z0-9_]+$/.test(name) || isReserved)
+      refuse(name, "begin with parallax_ and be its own, in lower case with underscores");
+    if (name.endsWith("_total") !== (type === "counter"))
+      refuse(name, "end in _total where it is a counter, and only there");
+    if (figures.has(name) || instruments.has(name)) refuse(name, "be taken by no other figure");
+    figures.set(name, { ...figure, type });
+  }
+
   return {
     ...instruments,
     async expose(accept) {
       const startedMs = clock.now();
-      const exposition = render(await families(), negotiate(accept));
+      const exposition = await render(await families(), negotiate(accept));
       lastScrapeMs = clock.now() - startedMs;
       return exposition;
     },
-    gauge(figure) {
-      const { name } = figure;
-      if (
-        !/^parallax_[a-z0-9_]+$/.test(name) ||
-        name.startsWith("parallax_ha_") ||
-        name.startsWith("parallax_cluster_")
-      ) {
-        refuse(name, "begin with parallax_ and be its own, in lower case with underscores");
-      }
-      if (figures.has(name) || instruments.has(name)) refuse(name, "be taken by no other figure");
-      figures.set(name, figure);
-    },
+    gauge: (figure) => add("gauge", figure),
+    counter: (figure) => add("counter", figure),
   };
 }
 

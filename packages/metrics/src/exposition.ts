@@ -1,4 +1,5 @@
 import type { Family, Sample } from "./family.ts";
+import { createPauses } from "./in-slices.ts";
 import type { Exposition } from "./metrics.ts";
 
 /** The two text formats: what every scraper reads, and its successor, for those that ask for it. */
@@ -23,21 +24,26 @@ export function negotiate(accept: string | undefined): Format {
   return liking.openmetrics > 0 && liking.openmetrics >= liking.text ? "openmetrics" : "text";
 }
 
-/** Families in a text format, sources: the Prometheus exposition formats, and OpenMetrics 1.0. */
-export function render(families: readonly Family[], format: Format): Exposition {
-  const blocks = families.map((family) => block(family, format).join("\n"));
-  const end = format === "openmetrics" ? "# EOF\n" : "";
-  const body = blocks.map((text) => `${text}\n`).join("") + end;
-  return { body, contentType: contentTypes[format] };
-}
-
-function block({ name, help, type, samples }: Family, format: Format): string[] {
-  // In OpenMetrics the suffix belongs to a counter's samples and not to its name.
-  const isCounter = format === "openmetrics" && type === "counter";
-  const base = isCounter ? name.replace(/_total$/, "") : name;
-  const shownType = format === "openmetrics" && type === "untyped" ? "unknown" : type;
-  const lines = samples.map((sample) => line(isCounter ? { ...sample, name: `${base}_total` } : sample));
-  return [`# HELP ${base} ${escapeHelp(help, format)}`, `# TYPE ${base} ${shownType}`, ...lines];
+/**
+ * Families in a text format, a slice at a time. Sources: the Prometheus exposition formats, and OpenMetrics 1.0.
+ */
+export async function render(families: readonly Family[], format: Format): Promise<Exposition> {
+  const pause = createPauses();
+  const lines: string[] = [];
+  for (const { name, help, type, samples } of families) {
+    // In OpenMetrics the suffix belongs to a counter's samples and not to its name.
+    const isCounter = format === "openmetrics" && type === "counter";
+    const base = isCounter ? name.replace(/_total$/, "") : name;
+    const shownType = format === "openmetrics" && type === "untyped" ? "unknown" : type;
+    lines.push(`# HELP ${base} ${escapeHelp(help, format)}`, `# TYPE ${base} ${shownType}`);
+    for (const sample of samples) {
+      lines.push(line(isCounter ? { ...sample, name: `${base}_total` } : sample));
+      const turn = pause();
+      if (turn) await turn;
+    }
+  }
+  if (format === "openmetrics") lines.push("# EOF");
+  return { body: lines.map((text) => `${text}\n`).join(""), contentType: contentTypes[format] };
 }
 
 function line({ name, labels, value }: Sample): string {

@@ -33,6 +33,13 @@ export interface Exposition {
   readonly contentType: string;
 }
 
+/** A figure of the caller's own. */
+export interface Figure {
+  readonly name: string;
+  readonly help: string;
+  readonly read: () => number;
+}
+
 /** Prometheus instruments of a node. The contract's five are worked out at each scrape, never remembered. */
 export interface Metrics {
   /** What a scrape gets: the text format, or OpenMetrics where the `Accept` header asks for it. */
@@ -54,12 +61,33 @@ export interface Metrics {
     readonly seconds: number;
   }): void;
   observeDuty(run: { readonly duty: string; readonly seconds: number; readonly ok: boolean }): void;
+  /** One request to Redis; `outcome` is `ok` or an error's code. */
+  observeRedis(request: {
+    readonly role: "lease" | "data" | "subscriber";
+    readonly outcome: string;
+    readonly seconds: number;
+  }): void;
+  /** One operation of the state store, of whatever many records; `outcome` is `ok` or an error's code. */
+  observeStore(operation: {
+    readonly operation: string;
+    readonly outcome: string;
+    readonly seconds: number;
+  }): void;
+  /** What became of one change of a record, such as `ok`, `conflict` or `final`; `fenced` is a stale write as well. */
+  countChange(outcome: string): void;
+  /** A frame that came in by an agent's WebSocket. */
+  countFrame(): void;
+  countConnection(): void;
+  /** `code` is the WebSocket's closing code. */
+  countDisconnect(code: number): void;
   /** A write of this node was refused because it carried an old term. */
   countFenced(): void;
   /**
    * A figure that is asked for at each scrape. Names begin with `parallax_`. One that throws is left out of that scrape.
    * @throws ParallaxError `invalid_metric` for another name, or one that is taken
    */
-  gauge(options: { readonly name: string; readonly help: string; readonly read: () => number }): void;
+  gauge(figure: Figure): void;
+  /** The same for a number that only rises; its name ends in `_total`. */
+  counter(figure: Figure): void;
   close(): void;
 }

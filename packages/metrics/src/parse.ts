@@ -1,5 +1,6 @@
 import { ParallaxError } from "@parallax/core";
 import { type Family, type FamilyType, familyType, type Sample } from "./family.ts";
+import { createPauses } from "./in-slices.ts";
 
 const samplePattern = /^([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\})?\s+(\S+)(?:\s+-?\d+)?$/;
 const labelPattern = /\s*([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)/y;
@@ -13,18 +14,22 @@ interface Gathered {
 }
 
 /**
- * Reads the Prometheus text format.
+ * Reads the Prometheus text format, a slice at a time.
  * @throws ParallaxError `invalid_exposition` with the line that is none
  */
-export function parse(text: string): Family[] {
+export async function parse(text: string): Promise<Family[]> {
+  const pause = createPauses();
   const families = new Map<string, Gathered>();
   const gathered = (name: string): Gathered => {
     const found = families.get(name) ?? { help: "", type: "untyped", samples: [] };
     families.set(name, found);
     return found;
   };
-  for (const line of text.split("\n").map((each) => each.trim())) {
+  for (const each of text.split("\n")) {
+    const line = each.trim();
     if (line === "") continue;
+    const turn = pause();
+    if (turn) await turn;
     const [, keyword, name = "", rest = ""] = /^#\s*(HELP|TYPE)\s+(\S+)\s*(.*)$/.exec(line) ?? [];
     if (keyword === "HELP") gathered(name).help = unescaped(rest);
     else if (keyword === "TYPE") gathered(name).type = familyType(rest);

@@ -27,7 +27,7 @@ async function nodeBody(nodeId: string, isLeader: boolean, latencyMs: number): P
 
 describe("the figures of a cluster", () => {
   it("add amounts, take the worst of durations, and show the contract's figures once", async () => {
-    const { body } = consolidate([await nodeBody("a", true, 3), await nodeBody("b", false, 8)]);
+    const { body } = await consolidate([await nodeBody("a", true, 3), await nodeBody("b", false, 8)]);
     for (const line of [
       'parallax_cluster_nodes{state="readable"} 2',
       "parallax_cluster_leaders 1",
@@ -51,30 +51,39 @@ describe("the figures of a cluster", () => {
 
   it("have names of their own only, so that no sum counts twice, also when they are read again", async () => {
     const nodes = [await nodeBody("a", true, 3), await nodeBody("b", false, 8)];
-    const { body } = consolidate(nodes);
-    for (const { name } of parse(body)) expect(name).toMatch(/^parallax_cluster_/);
+    const { body } = await consolidate(nodes);
+    for (const { name } of await parse(body)) expect(name).toMatch(/^parallax_cluster_/);
     expect(body).toContain("parallax_cluster_process_resident_memory_bytes ");
     expect(body).not.toContain("nodejs");
     expect(
-      consolidate([{ nodeId: "c", body }])
-        .body.split("\n")
+      (await consolidate([{ nodeId: "c", body }])).body
+        .split("\n")
         .filter((line) => line && !line.startsWith("#")),
     ).toEqual(['parallax_cluster_nodes{state="readable"} 1', 'parallax_cluster_nodes{state="unreadable"} 0']);
   });
 
   it("count what could not be read, and are not hidden by it", async () => {
-    const { body } = consolidate([await nodeBody("a", true, 3), { nodeId: "b", body: "<html>502</html>" }]);
+    const { body } = await consolidate([
+      await nodeBody("a", true, 3),
+      { nodeId: "b", body: "<html>502</html>" },
+    ]);
     expect(body).toContain('parallax_cluster_nodes{state="unreadable"} 1\n');
     expect(body).toContain("parallax_cluster_leaders 1\n");
   });
 
   it("ignore the latency of a node that has none", async () => {
-    const { body } = consolidate([await nodeBody("a", true, Number.NaN), await nodeBody("b", false, 8)]);
+    const { body } = await consolidate([
+      await nodeBody("a", true, Number.NaN),
+      await nodeBody("b", false, 8),
+    ]);
     expect(body).toContain('parallax_cluster_sync_latency_seconds{quantile="0.99"} 0.008\n');
   });
 
   it("come in the format that is asked for", async () => {
-    const { body, contentType } = consolidate([await nodeBody("a", true, 3)], "application/openmetrics-text");
+    const { body, contentType } = await consolidate(
+      [await nodeBody("a", true, 3)],
+      "application/openmetrics-text",
+    );
     expect(contentType).toContain("openmetrics");
     expect(body).toContain("# TYPE parallax_cluster_elections counter\nparallax_cluster_elections_total 5\n");
   });

@@ -73,10 +73,10 @@ const gauge: fc.Arbitrary<Family> = fc
   }));
 
 describe("the text format", () => {
-  it("reads back as what was written, whatever is in help and labels", () => {
-    fc.assert(
-      fc.property(gauge, (family) => {
-        const [back] = parse(render([family], "text").body);
+  it("reads back as what was written, whatever is in help and labels", async () => {
+    await fc.assert(
+      fc.asyncProperty(gauge, async (family) => {
+        const [back] = await parse((await render([family], "text")).body);
         expect(back?.samples.map(({ value: each }) => each + 0)).toEqual(
           family.samples.map(({ value: each }) => each + 0),
         );
@@ -86,8 +86,8 @@ describe("the text format", () => {
     );
   });
 
-  it("gathers the parts of histograms and summaries, and passes over comments and times", () => {
-    const families = parse(
+  it("gathers the parts of histograms and summaries, and passes over comments and times", async () => {
+    const families = await parse(
       [
         "# a comment",
         "# TYPE h histogram",
@@ -107,8 +107,8 @@ describe("the text format", () => {
 
   it.each(["what is this", 'x{a="b} 1', "x{a=b} 1", "x one", "1x 2", '{"json":true}'])(
     "refuses %j",
-    (line) => {
-      expect(() => parse(`ok 1\n${line}\n`)).toThrow(expect.objectContaining({ code: "invalid_exposition" }));
+    async (line) => {
+      await expect(parse(`ok 1\n${line}\n`)).rejects.toMatchObject({ code: "invalid_exposition" });
     },
   );
 });

@@ -112,6 +112,13 @@ describe("the other figures", () => {
     metrics.observeTask({ outcome: "superseded", seconds: 1 });
     metrics.observeDuty({ duty: "recovery", seconds: 0.1, ok: false });
     metrics.countFenced();
+    metrics.observeRedis({ role: "data", outcome: "timeout", seconds: 2 });
+    metrics.observeStore({ operation: "mutate", outcome: "ok", seconds: 0.003 });
+    metrics.countChange("conflict");
+    metrics.countChange("fenced");
+    metrics.countConnection();
+    metrics.countFrame();
+    metrics.countDisconnect(1012);
     const { body } = await metrics.expose();
     for (const line of [
       'parallax_http_request_duration_seconds_bucket{le="0.005",method="POST",route="/api/executions",status="202"} 1',
@@ -119,7 +126,14 @@ describe("the other figures", () => {
       'parallax_execution_duration_seconds_count{status="completed"} 1',
       'parallax_task_duration_seconds_sum{outcome="superseded"} 1',
       'parallax_duty_duration_seconds_count{duty="recovery",ok="false"} 1',
-      "parallax_stale_writes_rejected_total 1",
+      'parallax_redis_request_duration_seconds_bucket{le="2.5",role="data",outcome="timeout"} 1',
+      'parallax_store_operation_duration_seconds_count{operation="mutate",outcome="ok"} 1',
+      'parallax_store_changes_total{outcome="conflict"} 1',
+      "parallax_agent_connections_total 1",
+      "parallax_agent_frames_received_total 1",
+      'parallax_agent_disconnects_total{code="1012"} 1',
+      // Counted by itself once, and once as what became of a change.
+      "parallax_stale_writes_rejected_total 2",
     ]) {
       expect(body.split("\n")).toContain(line);
     }
@@ -131,6 +145,7 @@ describe("the other figures", () => {
     const { body } = await metrics.expose();
     expect(body).toContain("process_resident_memory_bytes ");
     expect(body).toContain("nodejs_eventloop_lag_p99_seconds ");
+    expect(body).toMatch(/^parallax_event_loop_busy_seconds_total [\d.]+$/m);
     metrics.close();
     expect(await bodyOf({})).not.toContain("nodejs_");
   });
@@ -147,9 +162,11 @@ describe("the other figures", () => {
         throw new Error("no figure");
       },
     });
+    metrics.counter({ name: "parallax_adopted_total", help: "Rises.", read: () => agents * 2 });
     agents = 5;
     const { body } = await metrics.expose();
     expect(body).toContain("parallax_agents_connected 5\n");
+    expect(body).toContain("# TYPE parallax_adopted_total counter\nparallax_adopted_total 10\n");
     expect(body).toContain("parallax_metrics_errors_total 1\n");
     expect(body).not.toContain("parallax_broken");
     expect(errors).toHaveLength(1);
@@ -163,6 +180,7 @@ describe("the other figures", () => {
     "parallax_cluster_agents",
     "parallax_stale_writes_rejected_total",
     "parallax_taken",
+    "parallax_gauge_total",
   ])("are refused by the name %s", (name) => {
     const metrics = createMetrics(quiet);
     const figure = { help: "", read: () => 0 };
@@ -178,10 +196,36 @@ describe("the other figures", () => {
     for (let index = 0; index < 1000; index += 1) {
       metrics.observeHttp({ route: `/r/${index}`, method: `M${index}`, status: 404, seconds: 0 });
     }
-    const families = parse((await metrics.expose()).body);
+    const families = await parse((await metrics.expose()).body);
     const http = families.find(({ name }) => name === "parallax_http_request_duration_seconds");
     expect(new Set(http?.samples.map(({ labels }) => labels.route)).size).toBe(201);
     expect(new Set(http?.samples.map(({ labels }) => labels.method)).size).toBe(21);
+    metrics.close();
+  });
+
+  it("name counters after what they are", () => {
+    const metrics = createMetrics(quiet);
+    const figure = { name: "parallax_adopted", help: "", read: () => 0 };
+    expect(() => metrics.counter(figure)).toThrow(expect.objectContaining({ code: "invalid_metric" }));
+    metrics.close();
+  });
+
+  it("let others have their turn while thousands of series are shown", async () => {
+    const metrics = createMetrics(quiet);
+    for (let index = 0; index < 200; index += 1)
+      metrics.observeHttp({ route: `/r/${index}`, method: "GET", status: 200, seconds: 0 });
+    let turns = 0;
+    let isOver = false;
+    const takeTurn = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(takeTurn);
+    };
+    takeTurn();
+    const { body } = await metrics.expose();
+    isOver = true;
+    const series = body.split("\n").filter((line) => line && !line.startsWith("#")).length;
+    expect(series).toBeGreaterThan(3000);
+    expect(turns, "turns of others, one for each five hundred series").toBeGreaterThan(series / 500);
     metrics.close();
   });
 

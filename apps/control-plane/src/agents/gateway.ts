@@ -8,7 +8,7 @@ import type { Hub } from "./hub.ts";
 
 export interface GatewayOptions {
   readonly server: Pick<Server, "on" | "off">;
-  readonly hub: Hub;
+  readonly hub: Pick<Hub, "accept">;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly maxPayloadBytes: number;

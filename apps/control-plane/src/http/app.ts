@@ -1,8 +1,10 @@
 import { type Clock, type Logger, ParallaxError, randomId } from "@parallax/core";
+import type { Exposition } from "@parallax/metrics";
 import { Hono, type MiddlewareHandler } from "hono";
 import type { Role } from "../config/schema.ts";
 import type { Catalog } from "../executions/catalog.ts";
 import type { HighAvailability } from "../high-availability.ts";
+import { type ClusterMetrics, passedOnHeader } from "../observe/cluster-metrics.ts";
 import type { Patterns } from "../patterns/registry.ts";
 import { type AgentRoutesOptions, agentRoutes } from "./agents.ts";
 import type { Authenticator, Caller } from "./auth.ts";
@@ -35,8 +37,10 @@ export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, 
   readonly maxBodyBytes: number;
   /** `/health`, `/health/live`, `/health/ready` */
   readonly health: (request: Request) => Response | Promise<Response>;
-  /** `/metrics` */
-  readonly metrics: () => Promise<{ readonly body: string; readonly contentType: string }>;
+  /** `/metrics`, in the format that `Accept` asks for. */
+  readonly metrics: (accept: string | undefined) => Promise<Exposition>;
+  /** `/metrics/cluster` */
+  readonly clusterMetrics: ClusterMetrics["expose"];
   readonly onAnswered: (request: AnsweredRequest) => void;
 }
 
@@ -51,7 +55,11 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
 
   app.get("/health/*", (context) => options.health(context.req.raw));
   app.get("/health", (context) => options.health(context.req.raw));
-  app.get("/metrics", async () => answerText(await options.metrics()));
+  app.get("/metrics", async ({ req }) => answerText(await options.metrics(req.header("Accept"))));
+  app.get("/metrics/cluster", async ({ req }) => {
+    const passedOn = req.header(passedOnHeader) !== undefined;
+    return answerText(await options.clusterMetrics({ accept: req.header("Accept"), passedOn }));
+  });
 
   app.use("/api/*", limitBody(maxBodyBytes));
   app.use("/ha/*", limitBody(64 * 1024));
@@ -111,13 +119,7 @@ function require(
   };
 }
 
-function answerText({
-  body,
-  contentType,
-}: {
-  readonly body: string;
-  readonly contentType: string;
-}): Response {
+function answerText({ body, contentType }: Exposition): Response {
   return new Response(body, { headers: { "Content-Type": contentType } });
 }
 

@@ -1,7 +1,7 @@
 import type { Clock, Logger, Random } from "@parallax/core";
 import { createEventBus, type EventBus } from "@parallax/event-bus";
 import { createHealth, type Health } from "@parallax/health";
-import { createMetrics, type Metrics } from "@parallax/metrics";
+import type { Metrics } from "@parallax/metrics";
 import { createStateStore, type StateStore } from "@parallax/state-store";
 import type { Backends } from "../backends.ts";
 import { type ClusterParts, createClusterParts } from "../cluster.ts";
@@ -12,7 +12,9 @@ import { createLeadership } from "../duties/duties.ts";
 import { collectionDuty, sessionDuty } from "../duties/housekeeping.ts";
 import { createOwnerCheck } from "../duties/owner-check.ts";
 import { recoveryDuty } from "../duties/recovery.ts";
-import { type ExecutionRecord, isFinal } from "../executions/record.ts";
+import { type ClusterMetrics, createClusterMetrics } from "../observe/cluster-metrics.ts";
+import { measureRecords } from "../observe/measured-records.ts";
+import { createNodeMetrics, observeExecution } from "../observe/node-metrics.ts";
 import { createStoreTime, type StoreTime } from "../store-time.ts";
 import { createVouch, watchHealth } from "../watch-health.ts";
 import { createWork, type Work } from "../work.ts";
@@ -38,6 +40,7 @@ export interface NodeParts extends NodeContext, ClusterParts {
   readonly work: Work;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly clusterMetrics: ClusterMetrics;
   readonly candidacy: Candidacy;
   readonly drain: Drain;
   /** When the last API request was answered. */
@@ -54,9 +57,11 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     logger.debug("a background error, met again if it lasts", { error });
   const common = { clock, random, logger, onError };
 
+  const metrics = createNodeMetrics({ ...context, parts: () => ({ ...cluster, bus, work }) });
   const bus = createEventBus({ store: backends.log, batchSize, checkIntervalMs, ...common });
   const defaults = { replicas: backends.replicas };
-  const store = createStateStore({ backend: backends.records, bus, batchSize, defaults, ...common });
+  const backend = measureRecords(backends.records, clock, metrics);
+  const store = createStateStore({ backend, bus, batchSize, defaults, ...common });
   const collections = openCollections(store);
   const storeTime = createStoreTime(clock, await store.time());
 
@@ -71,11 +76,12 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     membership,
     storeTime,
     isDraining,
-    onFinished: (record) => observe(metrics, record),
+    onFinished: (record) => observeExecution(metrics, record),
+    onAttempt: metrics.observeTask,
   });
 
   const health = healthOf({ ...context, ...cluster });
-  const metrics = metricsOf({ ...context, ...cluster, bus, work });
+  const clusterMetrics = createClusterMetrics({ ...context, ...cluster, metrics });
 
   const lead = createLeadership({
     store,
@@ -106,6 +112,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     work,
     health,
     metrics,
+    clusterMetrics,
     candidacy,
     drain,
     traffic,
@@ -118,29 +125,6 @@ function healthOf(node: NodeContext & ClusterParts): Health {
   const mustLead = !config.highAvailability.enabled && backends.kind === "redis";
   watchHealth({ health, redis: backends.redis, election, membership, mustLead });
   return health;
-}
-
-function metricsOf(node: Pick<NodeParts, keyof NodeContext | keyof ClusterParts | "bus" | "work">): Metrics {
-  const { config, nodeId, clock, election, membership, bus, work } = node;
-  const singleNode = !config.highAvailability.enabled;
-  const metrics = createMetrics({ nodeId, election, membership, bus, singleNode, clock });
-  metrics.gauge({
-    name: "parallax_agents_connected",
-    help: "Agents connected to this node.",
-    read: () => work.hub.size,
-  });
-  metrics.gauge({
-    name: "parallax_executions_open",
-    help: "Open executions of this node.",
-    read: () => work.ownership.open,
-  });
-  return metrics;
-}
-
-/** How long an execution took, by the times in its record. */
-function observe(metrics: Metrics, { status, createdAt, finishedAt = createdAt }: ExecutionRecord): void {
-  const seconds = Math.max(0, Date.parse(finishedAt) - Date.parse(createdAt)) / 1000;
-  if (isFinal(status)) metrics.observeExecution({ status, seconds });
 }
 
 type DutyParts = Pick<NodeParts, keyof NodeContext | "membership" | "collections" | "storeTime" | "work">;

@@ -29,7 +29,8 @@ export function createRoutes(
   ha: HighAvailability,
   authenticator: Authenticator,
 ): Hono<AppEnvironment> {
-  const { config, collections, work, health, metrics, bus, clock, logger, drain, traffic } = node;
+  const { config, collections, work, health, metrics, clusterMetrics, bus, clock, logger, drain, traffic } =
+    node;
   return createApp({
     authenticator,
     ha,
@@ -45,7 +46,8 @@ export function createRoutes(
     admit: () => admit(node),
     maxBodyBytes: config.server.maxBody,
     health: (request) => health.handle(request),
-    metrics: () => metrics.expose(),
+    metrics: (accept) => metrics.expose(accept),
+    clusterMetrics: (request) => clusterMetrics.expose(request),
     onAnswered(request) {
       if (request.route.startsWith("/api")) traffic.lastMs = clock.now();
       metrics.observeHttp(request);

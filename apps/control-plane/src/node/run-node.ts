@@ -13,6 +13,7 @@ import { addressOf, hostOf, nodeIdOf } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { createAuthenticator } from "../http/auth.ts";
 import { listen } from "../listen.ts";
+import { countSockets } from "../observe/measured-agents.ts";
 import { assemble } from "./assemble.ts";
 import { close, live } from "./life.ts";
 import { createRoutes, operationsOf } from "./routes.ts";
@@ -60,7 +61,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
       answer = (request) => routes.fetch(request);
       const gateway = createGateway({
         server: listening.server,
-        hub: node.work.hub,
+        hub: countSockets(node.work.hub, node.metrics),
         authenticator,
         logger,
         maxPayloadBytes: config.agents.maxPayload,
