@@ -1,0 +1,57 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { run } from "./command.mjs";
+
+/** @param {string} program */
+function isInstalled(program) {
+  return (process.env.PATH ?? "").split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * @typedef {object} Wanted
+ * @property {readonly string[]} programs
+ * @property {readonly string[]} packages Debian's packages that have them.
+ * @property {string} brew The formula that has them.
+ * @property {string} elsewhere What to do on any other system.
+ */
+
+/**
+ * The line that installs the programs here.
+ *
+ * @param {Wanted} wanted
+ */
+function remedy({ packages, brew, elsewhere }) {
+  if (process.platform === "darwin") return `brew install ${brew}`;
+  if (isInstalled("apt-get")) return `sudo apt-get update && sudo apt-get install -y ${packages.join(" ")}`;
+  return elsewhere;
+}
+
+/**
+ * Makes sure that programs are here. On Debian and Ubuntu, as root, they are installed from the distribution; elsewhere the
+ * outcome says how to.
+ *
+ * @param {Wanted} wanted
+ * @param {{ timeoutMs: number }} options
+ * @returns {Promise<import("./command.mjs").Outcome & { note?: string }>}
+ */
+export async function ensurePrograms(wanted, { timeoutMs }) {
+  const { programs, packages } = wanted;
+  const missing = programs.filter((program) => !isInstalled(program));
+  if (missing.length === 0) return { ok: true, output: "" };
+  if (!isInstalled("apt-get") || process.getuid?.() !== 0) {
+    return { ok: false, output: `missing: ${missing.join(", ")}. To install: ${remedy(wanted)}\n` };
+  }
+  const env = { DEBIAN_FRONTEND: "noninteractive" };
+  const updated = await run("apt-get", ["update", "-qq"], { timeoutMs, env });
+  if (!updated.ok) return updated;
+  const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
+  const installed = await run("apt-get", install, { timeoutMs, env });
+  return { ...installed, note: `installed ${packages.join(", ")} from the distribution` };
+}
