@@ -1,7 +1,8 @@
-import { type Clock, isParallaxError, type Logger, type Random, randomId } from "@parallax/core";
+import { type Clock, type Logger, type Random, randomId } from "@parallax/core";
 import { createElection, type Election } from "@parallax/leader-election";
 import { createMembership, type Membership } from "@parallax/membership";
 import type { Backends } from "./backends.ts";
+import { createClaim } from "./claim.ts";
 import type { Config } from "./config/schema.ts";
 
 export interface ClusterOptions {
@@ -42,6 +43,7 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
     replicas: backends.replicas,
     onError: onError("the election"),
   });
+  const claim = createClaim({ election, retryPeriodMs: leaderElection.retryPeriodMs, clock, logger });
   const membership = createMembership({
     ...common,
     store: backends.membership,
@@ -50,29 +52,14 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
     ...memberHealth,
     vouch,
     report() {
-      const term = election.term();
       return {
-        leading: term
-          ? { term: term.token, remainingMs: Math.max(0, Math.floor(term.remaining())) }
-          : undefined,
+        leading: claim.leading(),
         capacity: capacity(),
         facts: { electable: leaderElection.enabled },
       };
     },
     onError: onError("membership"),
   });
-  reportRoleAtOnce(election, membership, logger);
+  claim.keep(membership);
   return { election, membership };
-}
-
-/** A beat at once when the role changes, so that all see it. */
-function reportRoleAtOnce(election: Election, membership: Membership, logger: Logger): void {
-  election.subscribe(({ type }) => {
-    if (type === "leader") return;
-    membership.beat().catch((error: unknown) => {
-      // Before the first join there is nothing to report to; afterwards the next beat says it.
-      if (!isParallaxError(error)) throw error;
-      logger.debug("could not report the role at once", { error });
-    });
-  });
 }
