@@ -1,13 +1,5 @@
-import {
-  type Agent,
-  type AgentPage,
-  agentPageSchema,
-  agentSchema,
-  type ListAgentsQuery,
-} from "@parallax/protocol";
-import { type CallOptions, type Requester, signalOf, value } from "./request.ts";
-
-const path = "/api/agents";
+import { type Agent, type AgentPage, getAgent, type ListAgentsQuery, listAgents } from "@parallax/protocol";
+import { type CallOptions, type Requester, signalOf } from "./request.ts";
 
 /** The agents of the cluster, on whichever node their sockets are. Ids are `agent_…`. */
 export interface Agents {
@@ -21,8 +13,8 @@ export interface Agents {
 
 export function createAgents(requester: Requester): Agents {
   function list({ signal, ...query }: ListAgentsQuery & CallOptions = {}): Promise<AgentPage> {
-    const base = { what: "listing agents", method: "GET", path, query, repeatable: true } as const;
-    return value(requester.call({ ...base, ...signalOf({ signal }), schema: agentPageSchema }));
+    const base = { what: "listing agents", operation: listAgents, input: { query }, repeatable: true };
+    return requester.call({ ...base, ...signalOf({ signal }) });
   }
 
   return {
@@ -36,9 +28,9 @@ export function createAgents(requester: Requester): Agents {
       } while (cursor !== undefined);
     },
     get(id, options = {}) {
-      const one = `${path}/${encodeURIComponent(id)}`;
-      const base = { what: `reading the agent ${id}`, method: "GET", path: one, repeatable: true } as const;
-      return value(requester.call({ ...base, ...signalOf(options), schema: agentSchema }));
+      const what = `reading the agent ${id}`;
+      const base = { what, operation: getAgent, input: { params: { id } }, repeatable: true };
+      return requester.call({ ...base, ...signalOf(options) });
     },
   };
 }

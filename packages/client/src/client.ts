@@ -1,21 +1,25 @@
 import {
   type DrainResult,
-  drainResultSchema,
+  drain,
   type EventTopic,
+  elect,
+  getClusterStatus,
+  getHealth,
+  getLiveness,
+  getReadiness,
   type HaStatus,
   type Health,
-  haStatusSchema,
-  healthSchema,
   type LeaderChange,
-  leaderChangeSchema,
   type StreamEvent,
+  stepDown,
+  streamEvents as streamEventsOperation,
 } from "@parallax/protocol";
 import { type Agents, createAgents } from "./agents.ts";
 import { type EventOptions, streamEvents } from "./event-stream.ts";
 import { createExecutions, type Executions } from "./executions.ts";
 import { type ClientOptions, readOptions } from "./options.ts";
 import { createPatterns, type Patterns } from "./patterns.ts";
-import { type CallOptions, createRequester, signalOf, value, withQuery } from "./request.ts";
+import { type CallOptions, createRequester, requestOf, signalOf } from "./request.ts";
 
 /** How long an election may take, beyond the client's own time-out, in milliseconds: a lease has to expire first. */
 const electionMs = 60_000;
@@ -57,58 +61,45 @@ export interface ParallaxClient {
  */
 export function createClient(options: ClientOptions = {}): ParallaxClient {
   const requester = createRequester(readOptions(options));
-  const leaderChange = (
-    what: string,
-    path: string,
-    body: object,
-    call: CallOptions,
-  ): Promise<LeaderChange> => {
-    const base = { what, method: "POST", path, body, repeatable: false, waitMs: electionMs } as const;
-    return value(requester.call({ ...base, ...signalOf(call), schema: leaderChangeSchema }));
-  };
-
   return {
     executions: createExecutions(requester),
     agents: createAgents(requester),
     patterns: createPatterns(requester),
     health({ probe, ...call } = {}) {
-      const path = probe === undefined ? "/health" : `/health/${probe}`;
-      // 503 is what a node says of itself here: asking again would only hide it.
-      const base = {
-        what: "reading the health",
-        method: "GET",
-        path,
-        repeatable: false,
-        alsoGood: [503],
-      } as const;
-      return value(requester.call({ ...base, ...signalOf(call), schema: healthSchema }));
+      const operation = probes[probe ?? "overall"];
+      // A node that does not do well says so with 503: asking again would only hide it.
+      const base = { what: "reading the health", operation, input: {}, repeatable: false };
+      return requester.call({ ...base, ...signalOf(call) });
     },
     haStatus(call = {}) {
-      const base = {
-        what: "reading the cluster's status",
-        method: "GET",
-        path: "/ha/status",
-        repeatable: true,
-      } as const;
-      return value(requester.call({ ...base, ...signalOf(call), schema: haStatusSchema }));
+      const what = "reading the cluster's status";
+      const base = { what, operation: getClusterStatus, input: {}, repeatable: true };
+      return requester.call({ ...base, ...signalOf(call) });
     },
-    stepDown: (call = {}) => leaderChange("asking the leader to step down", "/ha/stepdown", {}, call),
-    elect: ({ force = false, ...call } = {}) =>
-      leaderChange("electing a leader", "/ha/elect", { force }, call),
+    stepDown(call = {}) {
+      const what = "asking the leader to step down";
+      const base = { what, operation: stepDown, input: {}, repeatable: false, waitMs: electionMs };
+      return requester.call({ ...base, ...signalOf(call) });
+    },
+    elect({ force = false, ...call } = {}) {
+      const input = { body: { force } };
+      const base = { what: "electing a leader", operation: elect, input, repeatable: false };
+      return requester.call({ ...base, waitMs: electionMs, ...signalOf(call) });
+    },
     drain({ node, ...call } = {}) {
-      const body = node === undefined ? {} : { node };
       const base = {
         what: "draining a node",
-        method: "POST",
-        path: "/ha/drain",
-        body,
+        operation: drain,
+        input: { body: { node } },
         repeatable: false,
-      } as const;
-      return value(requester.call({ ...base, ...signalOf(call), schema: drainResultSchema }));
+      };
+      return requester.call({ ...base, ...signalOf(call) });
     },
     events({ topics, ...call } = {}) {
-      const path = withQuery("/api/events", { topics: topics?.join(",") });
+      const { path } = requestOf(streamEventsOperation, { query: { topics: topics?.join(",") } });
       return streamEvents(requester, { ...call, what: "following events", path, isLast: () => false });
     },
   };
 }
+
+const probes = { overall: getHealth, live: getLiveness, ready: getReadiness } as const;

@@ -1,17 +1,5 @@
 import { errorMessage, ParallaxError } from "@parallax/core";
-import { errorBodySchema } from "@parallax/protocol";
-
-/** What the client needs of a schema. */
-export interface Schema<T> {
-  safeParse(value: unknown):
-    | { readonly success: true; readonly data: T }
-    | {
-        readonly success: false;
-        readonly error: {
-          readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
-        };
-      };
-}
+import { errorBodySchema, type Operation } from "@parallax/protocol";
 
 /** The error of an answer: the server's own code, message and details, with `status` and `requestId` among the details. */
 export async function answerError(what: string, response: Response): Promise<ParallaxError> {
@@ -27,8 +15,14 @@ export async function answerError(what: string, response: Response): Promise<Par
 }
 
 /** Reads the body of a good answer. @throws ParallaxError `invalid_response` */
-export async function readAnswer<T>(what: string, response: Response, schema: Schema<T>): Promise<T> {
+export async function readAnswer<Answer>(
+  what: string,
+  response: Response,
+  schema: Operation<Answer>["answer"]["schema"],
+): Promise<Answer> {
   const { status } = response;
+  if (!schema)
+    throw new ParallaxError("invalid_response", `${what}: this answer is no JSON; read it yourself`);
   const parsed = schema.safeParse(parseJson(await response.text()));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -1,18 +1,20 @@
 import { type Duration, isParallaxError, ParallaxError, parseDuration, randomId } from "@parallax/core";
 import {
+  cancelExecution,
   type Execution,
   type ExecutionPage,
-  executionPageSchema,
-  executionSchema,
+  getExecution,
   isFinal,
   type ListExecutionsQuery,
+  listExecutions,
+  retryExecution,
   type StreamEvent,
   type SubmitOptions,
+  streamExecutionEvents,
+  submitExecution,
 } from "@parallax/protocol";
 import { type EventOptions, streamEvents } from "./event-stream.ts";
-import { type CallOptions, isBusy, type Requester, signalOf, value } from "./request.ts";
-
-const path = "/api/executions";
+import { type CallOptions, isBusy, type Requester, requestOf, signalOf } from "./request.ts";
 
 /** The longest wait that one request asks for, in milliseconds: shorter than the patience of common proxies. */
 const longestWaitMs = 25_000;
@@ -52,29 +54,27 @@ export interface Executions {
   cancel(id: string, options?: CallOptions): Promise<Execution>;
   /** Runs it again, as a new execution whose `retryOf` names this one. Safe to repeat, as `submit` is. */
   retry(id: string, options?: CallOptions & Pick<Submission, "idempotencyKey">): Promise<Execution>;
-  /** What happens to it: a snapshot, then events; ends once it is final. */
+  /** What happened and happens to it; ends with a snapshot of its final state. */
   events(id: string, options?: EventOptions): AsyncGenerator<StreamEvent, void, undefined>;
 }
 
 export function createExecutions(requester: Requester): Executions {
   const { clock, random } = requester.settings;
-  const one = (id: string, action = ""): string => `${path}/${encodeURIComponent(id)}${action}`;
 
   async function submit(submission: Submission, waitMs = 0): Promise<Execution> {
     const { pattern, input = null, options = {}, idempotencyKey = randomId("idem_", random) } = submission;
-    const answer = await requester.call({
+    return requester.call({
       ...signalOf(submission),
       what: "submitting an execution",
-      method: "POST",
-      path,
-      query: { wait: waitMs > 0 ? `${Math.ceil(waitMs)}ms` : undefined },
-      body: { pattern, input, options },
-      headers: { "idempotency-key": idempotencyKey },
+      operation: submitExecution,
+      input: {
+        query: { wait: waitMs > 0 ? `${Math.ceil(waitMs)}ms` : undefined },
+        headers: { "Idempotency-Key": idempotencyKey },
+        body: { pattern, input, options },
+      },
       repeatable: true,
-      schema: executionSchema,
       waitMs,
     });
-    return answer.value;
   }
 
   /** Repeats the submission under its key until its answer is final: each request waits at whichever node takes it. */
@@ -100,21 +100,22 @@ export function createExecutions(requester: Requester): Executions {
   }
 
   function list({ signal, ...query }: ListExecutionsQuery & CallOptions = {}): Promise<ExecutionPage> {
-    const base = { what: "listing executions", method: "GET", path, query, repeatable: true } as const;
-    return value(requester.call({ ...base, ...signalOf({ signal }), schema: executionPageSchema }));
+    const base = {
+      what: "listing executions",
+      operation: listExecutions,
+      input: { query },
+      repeatable: true,
+    };
+    return requester.call({ ...base, ...signalOf({ signal }) });
   }
 
   return {
     submit: (submission) => submit(submission),
     run,
     get(id, options = {}) {
-      const base = {
-        what: `reading the execution ${id}`,
-        method: "GET",
-        path: one(id),
-        repeatable: true,
-      } as const;
-      return value(requester.call({ ...base, ...signalOf(options), schema: executionSchema }));
+      const what = `reading the execution ${id}`;
+      const base = { what, operation: getExecution, input: { params: { id } }, repeatable: true };
+      return requester.call({ ...base, ...signalOf(options) });
     },
     list,
     async *all(query = {}) {
@@ -127,20 +128,26 @@ export function createExecutions(requester: Requester): Executions {
     },
     cancel(id, options = {}) {
       const what = `cancelling the execution ${id}`;
-      const base = { what, method: "POST", path: one(id, "/cancel"), repeatable: true } as const;
-      return value(requester.call({ ...base, ...signalOf(options), schema: executionSchema }));
+      const base = { what, operation: cancelExecution, input: { params: { id } }, repeatable: true };
+      return requester.call({ ...base, ...signalOf(options) });
     },
     retry(id, { idempotencyKey = randomId("idem_", random), ...options } = {}) {
       const what = `running the execution ${id} again`;
-      const headers = { "idempotency-key": idempotencyKey };
-      const base = { what, method: "POST", path: one(id, "/retry"), headers, repeatable: true } as const;
-      return value(requester.call({ ...base, ...signalOf(options), schema: executionSchema }));
+      const input = { params: { id }, headers: { "Idempotency-Key": idempotencyKey } };
+      return requester.call({
+        what,
+        operation: retryExecution,
+        input,
+        repeatable: true,
+        ...signalOf(options),
+      });
     },
     events(id, options = {}) {
       const isLast = (event: StreamEvent): boolean =>
         event.kind === "snapshot" && isFinal(event.execution.status);
       const what = `following the execution ${id}`;
-      return streamEvents(requester, { ...options, what, path: one(id, "/events"), isLast });
+      const { path } = requestOf(streamExecutionEvents, { params: { id } });
+      return streamEvents(requester, { ...options, what, path, isLast });
     },
   };
 }

@@ -1,13 +1,12 @@
 import {
   type Aggregation,
+  getPattern,
+  listPatterns,
   type Pattern,
   type PatternDefinition,
-  patternListSchema,
-  patternSchema,
+  putPattern,
 } from "@parallax/protocol";
-import { type CallOptions, type Requester, signalOf, value } from "./request.ts";
-
-const path = "/api/patterns";
+import { type CallOptions, type Requester, signalOf } from "./request.ts";
 
 /** A pattern as it is written: what has a default may be left out. */
 export interface PatternInput extends Omit<PatternDefinition, "agents" | "retries" | "aggregate"> {
@@ -26,26 +25,22 @@ export interface Patterns {
 }
 
 export function createPatterns(requester: Requester): Patterns {
-  const one = (name: string): string => `${path}/${encodeURIComponent(name)}`;
   return {
     async list(options = {}) {
-      const base = { what: "listing patterns", method: "GET", path, repeatable: true } as const;
-      const answer = await requester.call({ ...base, ...signalOf(options), schema: patternListSchema });
-      return answer.value.patterns;
+      const base = { what: "listing patterns", operation: listPatterns, input: {}, repeatable: true };
+      return (await requester.call({ ...base, ...signalOf(options) })).patterns;
     },
     get(name, options = {}) {
-      const base = {
-        what: `reading the pattern ${name}`,
-        method: "GET",
-        path: one(name),
-        repeatable: true,
-      } as const;
-      return value(requester.call({ ...base, ...signalOf(options), schema: patternSchema }));
+      const what = `reading the pattern ${name}`;
+      const base = { what, operation: getPattern, input: { params: { name } }, repeatable: true };
+      return requester.call({ ...base, ...signalOf(options) });
     },
     put(pattern, options = {}) {
-      const what = `writing the pattern ${pattern.name}`;
-      const base = { what, method: "PUT", path: one(pattern.name), body: pattern, repeatable: true } as const;
-      return value(requester.call({ ...base, ...signalOf(options), schema: patternSchema }));
+      const { name } = pattern;
+      const body = { agents: { min: 1, max: 1 }, retries: 0, ...pattern };
+      const what = `writing the pattern ${name}`;
+      const base = { what, operation: putPattern, input: { params: { name }, body }, repeatable: true };
+      return requester.call({ ...base, ...signalOf(options) });
     },
   };
 }

@@ -1,5 +1,6 @@
 import { createBackoff, isParallaxError, onAbort, ParallaxError } from "@parallax/core";
-import { answerError, readAnswer, type Schema, unreachable, wasNotSent } from "./errors.ts";
+import { type Operation, type OperationInput, pathOf } from "@parallax/protocol";
+import { answerError, readAnswer, unreachable, wasNotSent } from "./errors.ts";
 import type { ClientSettings } from "./options.ts";
 
 /** No server keeps a call waiting for longer than this before it is repeated, in milliseconds. */
@@ -10,34 +11,22 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One call. */
-export interface Call<T> extends CallOptions {
+/** One call of an operation. */
+export interface Call<Answer, Input extends OperationInput> extends CallOptions {
   /** For messages: "submitting an execution". */
   readonly what: string;
-  readonly method: "GET" | "POST" | "PUT";
-  readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly operation: Operation<Answer, Input>;
+  readonly input: Input;
   /** Whether doing it twice is the same as doing it once. */
   readonly repeatable: boolean;
-  readonly schema: Schema<T>;
-  /** Statuses besides 2xx whose body `schema` describes. */
-  readonly alsoGood?: readonly number[];
   /** How long the server may take on purpose, in milliseconds, beyond the client's time-out. Default 0. */
   readonly waitMs?: number;
-}
-
-/** An answer that was read, and its status. */
-export interface Answer<T> {
-  readonly value: T;
-  readonly status: number;
 }
 
 /** Makes calls, at whichever address answers. */
 export interface Requester {
   /** @throws ParallaxError the server's own code; `unreachable`, `timeout`, `aborted`, `invalid_response`, `http_error`. */
-  call<T>(call: Call<T>): Promise<Answer<T>>;
+  call<Answer, Input extends OperationInput>(call: Call<Answer, Input>): Promise<Answer>;
   /** One attempt at one address, the body unread. For streams. */
   open(path: string, init: RequestInit, url: string): Promise<Response>;
   readonly settings: ClientSettings;
@@ -75,7 +64,7 @@ export function createRequester(settings: ClientSettings): Requester {
 
   /** Asks one address after the other, in rounds, until one gives an answer that settles the call. */
   async function settle(
-    call: Call<unknown>,
+    call: Pick<Call<unknown, OperationInput>, "what" | "repeatable" | "waitMs">,
     path: string,
     init: RequestInit,
     signal: AbortSignal,
@@ -99,20 +88,18 @@ export function createRequester(settings: ClientSettings): Requester {
     throw unreachable(what, urls, last.error);
   }
 
-  async function call<T>(options: Call<T>): Promise<Answer<T>> {
-    const { what, method, body, schema, alsoGood = [], waitMs = 0 } = options;
+  async function call<Answer, Input extends OperationInput>(options: Call<Answer, Input>): Promise<Answer> {
+    const { what, operation, input, waitMs = 0 } = options;
     const timeoutMs = settings.timeoutMs + waitMs;
     const controller = new AbortController();
     const cancel = clock.after(timeoutMs, () => controller.abort(timedOut(what, timeoutMs)));
     const forget = onAbort(options.signal, () => controller.abort(aborted(what, options.signal)));
-    const headers = { accept: "application/json", "content-type": "application/json", ...options.headers };
-    const init: RequestInit = { method, headers, signal: controller.signal };
-    if (body !== undefined) init.body = JSON.stringify(body);
+    const { path, init } = requestOf(operation, input);
     try {
-      const response = await settle(options, withQuery(options.path, options.query), init, controller.signal);
-      const { status } = response;
-      if (!response.ok && !alsoGood.includes(status)) throw await answerError(what, response);
-      return { value: await readAnswer(what, response, schema), status };
+      const response = await settle(options, path, { ...init, signal: controller.signal }, controller.signal);
+      if (!response.ok && !(response.status in operation.answer.statuses))
+        throw await answerError(what, response);
+      return await readAnswer(what, response, operation.answer.schema);
     } catch (error) {
       if (controller.signal.aborted) throw controller.signal.reason;
       if (isParallaxError(error)) throw error;
@@ -137,21 +124,37 @@ function retryAfterMs(last: Attempt): number {
   return Math.min(Number(text) * 1000, longestRetryAfterMs);
 }
 
-/** A path with those of its query's values that are there. */
-export function withQuery(path: string, query: Call<unknown>["query"] = {}): string {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
-  return search.size === 0 ? path : `${path}?${search}`;
+/** The request of an operation, as `fetch` takes it. */
+export function requestOf(
+  operation: Pick<Operation, "method" | "path">,
+  { params, query = {}, headers = {}, body }: OperationInput,
+): { readonly path: string; readonly init: RequestInit } {
+  const search = new URLSearchParams(present(query));
+  const path = pathOf(operation, params);
+  return {
+    path: search.size === 0 ? path : `${path}?${search}`,
+    init: {
+      method: operation.method,
+      headers: {
+        accept: "application/json",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...Object.fromEntries(present(headers)),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    },
+  };
+}
+
+/** Those values that are there, as text. */
+function present(values: object): [string, string][] {
+  return Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
 }
 
 /** The signal of a call, where there is one. */
 export function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): CallOptions {
   return signal ? { signal } : {};
-}
-
-/** The value of an answer. */
-export async function value<T>(answer: Promise<{ readonly value: T }>): Promise<T> {
-  return (await answer).value;
 }
 
 function timedOut(what: string, timeoutMs: number): ParallaxError<"timeout"> {

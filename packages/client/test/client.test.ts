@@ -245,7 +245,7 @@ describe("the other calls", () => {
       ["POST", "/api/executions/exec_a/retry", undefined],
       ["GET", "/api/patterns", undefined],
       ["GET", "/api/patterns/p", undefined],
-      ["PUT", "/api/patterns/p", pattern],
+      ["PUT", "/api/patterns/p", { ...pattern, agents: { min: 1, max: 1 }, retries: 0 }],
       ["GET", "/api/agents?capability=a", undefined],
       ["POST", "/ha/drain", { node: "node-2" }],
       ["GET", "/health/ready", undefined],

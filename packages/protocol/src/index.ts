@@ -38,6 +38,7 @@ export {
 } from "./http/agent.ts";
 export { type Aggregation, type AggregationStrategy, aggregationSchema } from "./http/aggregation.ts";
 export { type ErrorBody, errorBodySchema } from "./http/error-body.ts";
+export { type ErrorCode, errorStatuses, isErrorCode } from "./http/error-codes.ts";
 export {
   type ClusterEvent,
   clusterEventSchema,
@@ -87,6 +88,48 @@ export {
   leaderChangeSchema,
 } from "./http/ha.ts";
 export { type Health, type HealthCheck, type HealthStatus, healthSchema } from "./http/health.ts";
+export {
+  drain,
+  elect,
+  type FileParams,
+  getClusterMetrics,
+  getClusterStatus,
+  getDescription,
+  getHealth,
+  getLiveness,
+  getMetrics,
+  getReadiness,
+  getReference,
+  getReferenceFile,
+  stepDown,
+} from "./http/node-operations.ts";
+export { type ApiDescriptionOptions, allOperations, describeApi } from "./http/openapi.ts";
+export {
+  inputHeaders,
+  type Operation,
+  type OperationAnswer,
+  type OperationInput,
+  pathOf,
+} from "./http/operation.ts";
+export {
+  cancelExecution,
+  connectAgent,
+  getAgent,
+  getExecution,
+  getPattern,
+  type IdempotencyHeaders,
+  type IdParams,
+  listAgents,
+  listExecutions,
+  listPatterns,
+  type NameParams,
+  putPattern,
+  type ResumeHeaders,
+  retryExecution,
+  streamEvents,
+  streamExecutionEvents,
+  submitExecution,
+} from "./http/operations.ts";
 export { type PageQuery, pageQuerySchema } from "./http/page.ts";
 export {
   type Pattern,

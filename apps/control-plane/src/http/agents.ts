@@ -1,10 +1,9 @@
 import { ParallaxError } from "@parallax/core";
-import { type Agent, agentIdSchema, listAgentsQuerySchema } from "@parallax/protocol";
+import { type Agent, getAgent, listAgents } from "@parallax/protocol";
 import type { Collection } from "@parallax/state-store";
-import { Hono } from "hono";
 import type { AgentRecord } from "../agents/record.ts";
-import type { AppEnvironment } from "./app.ts";
-import { check } from "./input.ts";
+import { listPage } from "./pages.ts";
+import type { Router } from "./route.ts";
 
 export interface AgentRoutesOptions {
   readonly agents: Collection<AgentRecord>;
@@ -13,41 +12,31 @@ export interface AgentRoutesOptions {
 }
 
 /** `/api/agents` */
-export function agentRoutes({ agents, heldBy }: AgentRoutesOptions): Hono<AppEnvironment> {
-  const routes = new Hono<AppEnvironment>();
-
-  routes.get("/", async (context) => {
-    const { limit, cursor, node, capability } = check(
-      listAgentsQuerySchema,
-      context.req.query(),
-      "the query",
-    );
-    const page = await agents.list({
-      ...(limit === undefined ? {} : { limit }),
-      ...(cursor === undefined ? {} : { cursor }),
-      ...(node === undefined ? {} : { index: "nodeId", value: node }),
+export function addAgentRoutes(router: Router, { agents, heldBy }: AgentRoutesOptions): void {
+  router.add(listAgents, async ({ query }) => {
+    const { node, capability } = query;
+    const { items, cursor } = await listPage(query, async (page) => {
+      const { records, cursor } = await agents.list({
+        ...page,
+        ...(node === undefined ? {} : { index: "nodeId", value: node }),
+      });
+      const items = records
+        .filter(({ value }) => capability === undefined || value.capabilities.includes(capability))
+        .map(({ id, value }) => viewOf(id, value, heldBy(id)));
+      return { items, cursor };
     });
-    const matching = page.records.filter(
-      ({ value }) => capability === undefined || value.capabilities.includes(capability),
-    );
-    return context.json({
-      agents: matching.map(({ id, value }) => viewOf(id, value, heldBy(id))),
-      ...(page.cursor === undefined ? {} : { cursor: page.cursor }),
-    });
+    return { agents: items, ...(cursor === undefined ? {} : { cursor }) };
   });
 
-  routes.get("/:id", async (context) => {
-    const id = check(agentIdSchema, context.req.param("id"), "the id of the agent");
+  router.add(getAgent, async ({ params: { id } }) => {
     const stored = await agents.get(id);
     if (!stored)
       throw new ParallaxError(
         "agent_not_found",
         `reading agent ${id}: there is none, or no longer; check the id`,
       );
-    return context.json(viewOf(id, stored.value, heldBy(id)));
+    return viewOf(id, stored.value, heldBy(id));
   });
-
-  return routes;
 }
 
 function viewOf(id: string, record: AgentRecord, tasks: readonly string[]): Agent {

@@ -1,19 +1,28 @@
 import { type Clock, type Logger, ParallaxError, randomId } from "@parallax/core";
 import type { Exposition } from "@parallax/metrics";
-import { Hono, type MiddlewareHandler } from "hono";
-import type { Role } from "../config/schema.ts";
+import {
+  connectAgent,
+  getClusterMetrics,
+  getHealth,
+  getLiveness,
+  getMetrics,
+  getReadiness,
+} from "@parallax/protocol";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { Catalog } from "../executions/catalog.ts";
 import type { HighAvailability } from "../high-availability.ts";
 import { type ClusterMetrics, passedOnHeader } from "../observe/cluster-metrics.ts";
 import type { Patterns } from "../patterns/registry.ts";
-import { type AgentRoutesOptions, agentRoutes } from "./agents.ts";
+import { type AgentRoutesOptions, addAgentRoutes } from "./agents.ts";
 import type { Authenticator, Caller } from "./auth.ts";
 import { answerError } from "./errors.ts";
-import { type EventRoutesOptions, eventRoutes } from "./events.ts";
-import { type ExecutionRoutesOptions, executionRoutes } from "./executions.ts";
-import { haRoutes } from "./ha.ts";
+import { addEventRoutes, type EventRoutesOptions } from "./events.ts";
+import { addExecutionRoutes, type ExecutionRoutesOptions } from "./executions.ts";
+import { addHaRoutes } from "./ha.ts";
 import { limitBody } from "./input.ts";
-import { patternRoutes } from "./patterns.ts";
+import { addPatternRoutes } from "./patterns.ts";
+import { addReferenceRoutes } from "./reference.ts";
+import { createRouter, type Router } from "./route.ts";
 
 /** What the middleware puts into a request's context. */
 export interface AppEnvironment {
@@ -35,6 +44,8 @@ export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, 
   readonly patterns: Patterns;
   readonly logger: Logger;
   readonly maxBodyBytes: number;
+  /** Of this program. */
+  readonly version: string;
   /** `/health`, `/health/live`, `/health/ready` */
   readonly health: (request: Request) => Response | Promise<Response>;
   /** `/metrics`, in the format that `Accept` asks for. */
@@ -44,41 +55,37 @@ export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, 
   readonly onAnswered: (request: AnsweredRequest) => void;
 }
 
-/** The HTTP API of a node. */
+/** The HTTP API of a node: every route is an operation that the protocol describes. */
 export function createApp(options: AppOptions): Hono<AppEnvironment> {
-  const { authenticator, logger, maxBodyBytes } = options;
+  const { authenticator, clock, draining, health, logger, maxBodyBytes } = options;
   const app = new Hono<AppEnvironment>();
+  const router = createRouter(app, authenticator);
 
-  app.use(requestId, observe(options.clock, options.onAnswered));
+  app.use(requestId, observe(clock, options.onAnswered), answerWell(draining));
   app.onError((error, context) => answerError(context, error, logger));
-  app.notFound((context) => answerError(context, notFound(context.req.method, context.req.path), logger));
+  app.notFound((context) => answerUnrouted(context, router, authenticator, logger));
+  app.use("/api/*", limitBody(maxBodyBytes));
+  app.use("/ha/*", limitBody(64 * 1024));
 
-  app.get("/health/*", (context) => options.health(context.req.raw));
-  app.get("/health", (context) => options.health(context.req.raw));
-  app.get("/metrics", async ({ req }) => answerText(await options.metrics(req.header("Accept"))));
-  app.get("/metrics/cluster", async ({ req }) => {
+  for (const probe of [getHealth, getLiveness, getReadiness])
+    router.add(probe, (_, context) => health(context.req.raw));
+  router.add(getMetrics, async (_, { req }) => answerText(await options.metrics(req.header("Accept"))));
+  router.add(getClusterMetrics, async (_, { req }) => {
     const passedOn = req.header(passedOnHeader) !== undefined;
     return answerText(await options.clusterMetrics({ accept: req.header("Accept"), passedOn }));
   });
-
-  app.use("/api/*", limitBody(maxBodyBytes));
-  app.use("/ha/*", limitBody(64 * 1024));
-  app.use(
-    "/api/*",
-    require(authenticator, ({ method, path }) =>
-      method === "PUT" && path.startsWith("/api/patterns/") ? "admin" : "api"),
-  );
-  app.use(
-    "/ha/*",
-    require(authenticator, ({ method }) => (method === "GET" || method === "HEAD" ? undefined : "admin")),
-  );
-
-  app.route("/api/executions", executionRoutes(options));
-  app.route("/api/agents", agentRoutes(options));
-  app.route("/api/patterns", patternRoutes(options.patterns));
-  app.route("/api", eventRoutes(options));
-  app.route("/ha", haRoutes(options.ha));
+  router.add(connectAgent, refuseWithoutUpgrade);
+  addExecutionRoutes(router, options);
+  addAgentRoutes(router, options);
+  addPatternRoutes(router, options.patterns);
+  addEventRoutes(router, options);
+  addHaRoutes(router, options.ha);
+  addReferenceRoutes(router, options);
   return app;
+}
+
+function answerText({ body, contentType }: Exposition): Response {
+  return new Response(body, { headers: { "Content-Type": contentType } });
 }
 
 const requestId: MiddlewareHandler<AppEnvironment> = async (context, next) => {
@@ -106,26 +113,51 @@ function observe(
   };
 }
 
-/** Lets only callers with the role pass; undefined lets everybody pass. */
-function require(
-  authenticator: Authenticator,
-  roleFor: (request: { readonly method: string; readonly path: string }) => Role | undefined,
-): MiddlewareHandler<AppEnvironment> {
+/** What every answer says: that it is what its type says and nothing to keep, and, of a node that drains, to go elsewhere. */
+function answerWell(draining: AbortSignal): MiddlewareHandler<AppEnvironment> {
   return async (context, next) => {
-    const role = roleFor(context.req);
-    if (role !== undefined)
-      context.set("caller", authenticator.require(context.req.header("Authorization"), role));
+    context.header("X-Content-Type-Options", "nosniff");
+    context.header("Cache-Control", "no-store");
     await next();
+    if (draining.aborted) context.header("Connection", "close");
   };
 }
 
-function answerText({ body, contentType }: Exposition): Response {
-  return new Response(body, { headers: { "Content-Type": contentType } });
+/** A path that is none, a method that a path does not have, or the question which ones it has. */
+function answerUnrouted(
+  context: Context<AppEnvironment>,
+  router: Router,
+  authenticator: Authenticator,
+  logger: Logger,
+): Response {
+  const { method, path } = context.req;
+  const methods = router.methodsOf(path);
+  if (methods.length > 0) context.header("Allow", [...methods, "OPTIONS"].join(", "));
+  if (methods.length > 0 && method === "OPTIONS") return context.body(null, 204);
+  return answerError(context, refusal(context, methods, authenticator), logger);
 }
 
-function notFound(method: string, path: string): ParallaxError {
-  return new ParallaxError(
-    "not_found",
-    `finding ${method} ${path}: there is no such route; see the API's description`,
-  );
+function refusal(
+  { req }: Context<AppEnvironment>,
+  methods: readonly string[],
+  authenticator: Authenticator,
+): unknown {
+  const { method, path } = req;
+  if (methods.length > 0) {
+    const message = `answering ${method} ${path}: this path has no such method; use ${methods.join(", ")}`;
+    return new ParallaxError("method_not_allowed", message);
+  }
+  try {
+    if (path.startsWith("/api/")) authenticator.require(req.header("Authorization"), "api");
+  } catch (error) {
+    return error;
+  }
+  const message = `finding ${method} ${path}: there is no such route; see /docs`;
+  return new ParallaxError("not_found", message);
+}
+
+function refuseWithoutUpgrade(_: unknown, context: Context<AppEnvironment>): never {
+  context.header("Upgrade", "websocket");
+  const message = "connecting an agent: this path is for WebSockets; upgrade, or use @parallax/agent";
+  throw new ParallaxError("upgrade_required", message);
 }

@@ -1,20 +1,26 @@
-import { type Clock, isParallaxError, onAbort, ParallaxError } from "@parallax/core";
+import { type Clock, isParallaxError, type Logger, onAbort, ParallaxError } from "@parallax/core";
 import type { Cursor, Delivered, EventBus, Gap, Subscription } from "@parallax/event-bus";
-import { type ClusterEvent, type EventTopic, eventsQuerySchema, eventTopics } from "@parallax/protocol";
+import {
+  type ClusterEvent,
+  type EventTopic,
+  type Execution,
+  eventTopics,
+  streamEvents,
+  streamExecutionEvents,
+} from "@parallax/protocol";
 import type { Collection } from "@parallax/state-store";
-import { Hono } from "hono";
+import type { Context } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { Catalog } from "../executions/catalog.ts";
 import { type ExecutionRecord, isFinal } from "../executions/record.ts";
-import type { AppEnvironment } from "./app.ts";
-import { idOf } from "./executions.ts";
-import { check } from "./input.ts";
+import type { Router } from "./route.ts";
 
 export interface EventRoutesOptions {
   readonly catalog: Pick<Catalog, "get">;
   readonly executions: Collection<ExecutionRecord>;
   readonly bus: EventBus;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly draining: AbortSignal;
 }
 
@@ -25,63 +31,113 @@ const retryMs = 1000;
 /** How many events may wait for a slow reader before its stream is ended. */
 const queueLimit = 1000;
 
+/** How many streams a node serves at once (S7). */
+const maxStreams = 10_000;
+
 /** `/api/events` and `/api/executions/:id/events`: server-sent events, resumable on any node. */
-export function eventRoutes(options: EventRoutesOptions): Hono<AppEnvironment> {
-  const { bus, catalog, executions } = options;
-  const routes = new Hono<AppEnvironment>();
+export function addEventRoutes(router: Router, options: EventRoutesOptions): void {
+  const { bus, catalog } = options;
+  const open = createStreams(options.logger);
 
-  routes.get("/events", (context) => {
-    const { topics: wanted } = check(eventsQuerySchema, context.req.query(), "the query");
-    const topics = eventTopics.filter((topic) => wanted === undefined || wanted.split(",").includes(topic));
-    const start = readCursors(context.req.header("Last-Event-ID"));
+  router.add(streamEvents, ({ query, headers }, context) => {
+    const wanted = query.topics?.split(",");
+    const topics = eventTopics.filter((topic) => wanted === undefined || wanted.includes(topic));
+    const start = readCursors(headers["Last-Event-ID"]);
+    if (context.req.method === "HEAD") return headOf();
     // Before the stream begins: what is refused here is answered with its status.
-    const following = followTopics(bus, topics, start);
-    return streamSSE(context, (stream) => streamTopics(stream, following, start, options));
-  });
-
-  routes.get("/executions/:id/events", async (context) => {
-    const id = idOf(context.req.param("id"));
-    const after = Number(context.req.header("Last-Event-ID") ?? 0);
-    if (!Number.isInteger(after) || after < 0) throw invalidCursor();
-    await catalog.get(id);
-    return streamSSE(context, (stream) => streamExecution(stream, id, after));
-  });
-
-  /** From the record's own log; the topic only says when to look again. */
-  async function streamExecution(stream: SSEStreamingApi, id: string, after: number): Promise<void> {
-    const changes = createQueue<true>(stream, options);
-    const subscription = bus.subscribe("execution", { from: "now" }, (delivered) => {
-      if (delivered.type === "gap" || delivered.event.id === id) changes.push(true);
+    return open(context, () => {
+      const following = followTopics(bus, topics, start);
+      return (stream) => streamTopics(stream, following, start, options);
     });
-    try {
-      await subscription.ready;
-      let last = after;
-      changes.push(true);
-      while (await changes.next()) {
-        // First the execution, then its log: one that had ended then has its last event there.
-        const execution = await catalog.get(id);
-        const entries = (await executions.log(id, last)) ?? [];
-        for (const { sequence, atMs, event } of entries) {
-          last = sequence;
-          await writeEvent(
-            stream,
-            { topic: "execution", ...event, at: new Date(atMs).toISOString() },
-            String(sequence),
-          );
-        }
-        if (!isFinal(execution.status)) continue;
-        await stream.writeSSE({ event: "snapshot", id: String(last), data: JSON.stringify(execution) });
-        return;
-      }
-    } catch (error) {
-      if (!isParallaxError(error, "execution_not_found")) throw error;
-    } finally {
-      subscription.close();
-      changes.close();
-    }
-  }
+  });
 
-  return routes;
+  router.add(streamExecutionEvents, async ({ params: { id }, headers }, context) => {
+    const lastId = headers["Last-Event-ID"] ?? "";
+    const after = lastId === "" ? 0 : Number(lastId);
+    if (!Number.isSafeInteger(after) || after < 0) throw invalidCursor();
+    await catalog.get(id).catch((error: unknown) => {
+      if (lastId !== "" && isParallaxError(error, "execution_not_found")) throw gone(id, error);
+      throw error;
+    });
+    if (context.req.method === "HEAD") return headOf();
+    return open(context, () => (stream) => streamExecution(stream, { id, after }, options));
+  });
+}
+
+/** What a stream would begin with. */
+function headOf(): Response {
+  return new Response(null, { headers: { "Content-Type": "text/event-stream" } });
+}
+
+type Write = (stream: SSEStreamingApi) => Promise<void>;
+
+/** Opens streams, as many at once as there may be. @throws ParallaxError `overloaded` */
+function createStreams(logger: Logger): (context: Context, begin: () => Write) => Response {
+  let count = 0;
+  return (context, begin) => {
+    if (count >= maxStreams) {
+      const message = `following events: this node already serves ${maxStreams} streams; try another node, or later`;
+      throw new ParallaxError("overloaded", message);
+    }
+    const write = begin();
+    count += 1;
+    context.header("X-Accel-Buffering", "no");
+    return streamSSE(context, async (stream) => {
+      try {
+        await write(stream);
+      } catch (error) {
+        // The status is long sent: whoever reads comes back, here or elsewhere, and goes on where it was.
+        logger.debug("a stream of events ended early", { error });
+        if (!stream.aborted) await stream.write(`retry: ${retryMs}\n\n`);
+      } finally {
+        count -= 1;
+      }
+    });
+  };
+}
+
+/** From the record's own log; the topic only says when to look again. */
+async function streamExecution(
+  stream: SSEStreamingApi,
+  { id, after }: { readonly id: string; readonly after: number },
+  options: EventRoutesOptions,
+): Promise<void> {
+  const { bus, catalog, executions } = options;
+  const changes = createQueue<true>(stream, options);
+  const subscription = bus.subscribe("execution", { from: "now" }, (delivered) => {
+    if (delivered.type === "gap" || delivered.event.id === id) changes.push(true);
+  });
+  const snapshot = (execution: Execution, sequence: number): Promise<void> =>
+    stream.writeSSE({ event: "snapshot", id: String(sequence), data: JSON.stringify(execution) });
+  try {
+    await subscription.ready;
+    let last = after;
+    changes.push(true);
+    while (await changes.next()) {
+      // First the execution, then its log: one that had ended then has its last event there.
+      const execution = await catalog.get(id);
+      const log = (await executions.log(id)) ?? [];
+      const top = log.at(-1)?.sequence ?? 0;
+      if (last > top || last + 1 < (log[0]?.sequence ?? 1)) {
+        // E1: what this reader had seen last is not there any more, so the state itself takes the place of its history.
+        last = top;
+        if (!isFinal(execution.status)) await snapshot(execution, last);
+      }
+      for (const { sequence, atMs, event } of log.filter((entry) => entry.sequence > last)) {
+        last = sequence;
+        const at = new Date(atMs).toISOString();
+        await writeEvent(stream, { topic: "execution", ...event, at }, String(sequence));
+      }
+      if (!isFinal(execution.status)) continue;
+      await snapshot(execution, last);
+      return;
+    }
+  } catch (error) {
+    if (!isParallaxError(error, "execution_not_found")) throw error;
+  } finally {
+    subscription.close();
+    changes.close();
+  }
 }
 
 type Cursors = Partial<Record<EventTopic, Cursor>>;
@@ -136,6 +192,8 @@ async function streamTopics(
   try {
     await Promise.all(following.subscriptions.map(({ subscription }) => subscription.ready));
     for (const { topic, subscription } of following.subscriptions) cursors[topic] ??= subscription.cursor();
+    // Whoever is cut off before the first event goes on from here, too.
+    await stream.writeSSE({ event: "position", id: writeCursors(cursors), data: "{}" });
     for (let next = await queue.next(); next; next = await queue.next()) {
       const { topic, delivered } = next;
       cursors[topic] = delivered.cursor;
@@ -188,6 +246,11 @@ function invalidCursor(): ParallaxError {
     "invalid_cursor",
     "resuming events: this Last-Event-ID is none of ours; leave it out to begin now",
   );
+}
+
+function gone(id: string, cause: unknown): ParallaxError<"gone"> {
+  const message = `resuming the events of execution ${id}: it is no longer kept, nor are its events; nothing is left to follow`;
+  return new ParallaxError("gone", message, { cause });
 }
 
 interface Queue<Item> {

@@ -1,89 +1,107 @@
-import { parseDuration } from "@parallax/core";
+import { isParallaxError, onAbort, parseDuration } from "@parallax/core";
 import {
-  executionIdSchema,
-  listExecutionsQuerySchema,
-  submitExecutionSchema,
-  submitQuerySchema,
+  cancelExecution,
+  type Execution,
+  getExecution,
+  listExecutions,
+  retryExecution,
+  submitExecution,
 } from "@parallax/protocol";
-import { Hono } from "hono";
-import { z } from "zod";
+import type { Context } from "hono";
 import type { Catalog } from "../executions/catalog.ts";
 import { isFinal } from "../executions/record.ts";
 import type { AppEnvironment } from "./app.ts";
-import { check, readJson } from "./input.ts";
+import { listPage } from "./pages.ts";
+import type { Router } from "./route.ts";
 
 /** Longer waits end sooner: proxies cut silent connections. */
 const longestWaitMs = 300_000;
-const idempotencyKeySchema = z.string().min(1).max(256).optional();
+/** Who comes when so many wait is answered at once, with the 202 that every wait may end with (S7). */
+const maxWaiting = 10_000;
 
 export interface ExecutionRoutesOptions {
   readonly catalog: Catalog;
-  /** @throws ParallaxError `not_ready`, `store_full` when no new work is taken */
+  /** @throws ParallaxError `not_ready`, `store_full`, `overloaded` when no new work is taken */
   readonly admit: () => Promise<void>;
   /** Aborts when the node drains: waits then end with their 202. */
   readonly draining: AbortSignal;
+  /** The key of an execution's record, for people, where there is one. */
+  readonly redisKeyOf: (id: string) => string | undefined;
 }
 
 /** `/api/executions` */
-export function executionRoutes(options: ExecutionRoutesOptions): Hono<AppEnvironment> {
-  const { catalog, admit, draining } = options;
-  const routes = new Hono<AppEnvironment>();
+export function addExecutionRoutes(router: Router, options: ExecutionRoutesOptions): void {
+  const { catalog, admit, redisKeyOf } = options;
+  const wait = createWaits(options);
 
-  routes.post("/", async (context) => {
-    const { wait } = check(submitQuerySchema, context.req.query(), "the query");
-    const request = check(submitExecutionSchema, await readJson(context), "the execution");
-    const idempotencyKey = check(
-      idempotencyKeySchema,
-      context.req.header("Idempotency-Key"),
-      "the Idempotency-Key",
-    );
+  router.add(submitExecution, async ({ query, headers, body }, context) => {
     await admit();
-    const { execution } = await catalog.submit({
-      request,
+    const { execution, created } = await catalog.submit({
+      request: body,
       caller: context.get("caller").name,
-      idempotencyKey,
+      idempotencyKey: headers["Idempotency-Key"],
     });
-    context.header("Location", `/api/executions/${execution.id}`);
-    if (wait === undefined) return context.json(execution, 202);
-    const waitMs = Math.min(longestWaitMs, parseDuration(wait));
-    const ended = await catalog.wait(
-      execution.id,
-      waitMs,
-      AbortSignal.any([context.req.raw.signal, draining]),
-    );
-    return context.json(ended, isFinal(ended.status) ? 200 : 202);
+    tellWhere(context, execution, created);
+    if (query.wait === undefined) return execution;
+    const ended = await wait(execution, parseDuration(query.wait), context.req.raw.signal);
+    if (isFinal(ended.status)) context.status(200);
+    return ended;
   });
 
-  routes.get("/", async (context) => {
-    const query = check(listExecutionsQuerySchema, context.req.query(), "the query");
-    return context.json(await catalog.list(query));
+  router.add(listExecutions, async ({ query }) => {
+    const { status, node, pattern } = query;
+    const { items, cursor } = await listPage(query, async (page) => {
+      const { executions, cursor } = await catalog.list({ status, node, pattern, ...page });
+      return { items: executions, cursor };
+    });
+    return { executions: items, ...(cursor === undefined ? {} : { cursor }) };
   });
 
-  routes.get("/:id", async (context) => context.json(await catalog.get(idOf(context.req.param("id")))));
+  router.add(getExecution, async ({ params: { id } }) => {
+    const execution = await catalog.get(id);
+    const redisKey = redisKeyOf(id);
+    return redisKey === undefined ? execution : { ...execution, redisKey };
+  });
 
-  routes.post("/:id/cancel", async (context) =>
-    context.json(await catalog.cancel(idOf(context.req.param("id")))),
-  );
+  router.add(cancelExecution, async ({ params: { id } }, context) => {
+    const execution = await catalog.cancel(id).catch(async (error: unknown) => {
+      // Whoever repeats a cancel whose answer was lost gets what the first one would have said.
+      const found = isParallaxError(error, "execution_finished") ? await catalog.get(id) : undefined;
+      if (found?.status === "cancelled") return found;
+      throw error;
+    });
+    context.status(isFinal(execution.status) ? 200 : 202);
+    return execution;
+  });
 
-  routes.post("/:id/retry", async (context) => {
-    const idempotencyKey = check(
-      idempotencyKeySchema,
-      context.req.header("Idempotency-Key"),
-      "the Idempotency-Key",
-    );
+  router.add(retryExecution, async ({ params: { id }, headers }, context) => {
     await admit();
-    const execution = await catalog.retry(
-      idOf(context.req.param("id")),
-      context.get("caller").name,
-      idempotencyKey,
-    );
-    context.header("Location", `/api/executions/${execution.id}`);
-    return context.json(execution, 202);
+    const key = headers["Idempotency-Key"];
+    const execution = await catalog.retry(id, context.get("caller").name, key);
+    tellWhere(context, execution, true);
+    return execution;
   });
-
-  return routes;
 }
 
-export function idOf(id: string): string {
-  return check(executionIdSchema, id, "the id of the execution");
+function tellWhere(context: Context<AppEnvironment>, { id }: Execution, created: boolean): void {
+  context.header("Location", `/api/executions/${id}`);
+  if (!created) context.header("Idempotent-Replayed", "true");
+}
+
+/** Waits for the end of executions, as many at once as there may be. They end when their caller leaves or the node drains. */
+function createWaits({ catalog, draining }: ExecutionRoutesOptions) {
+  let waiting = 0;
+  return async (execution: Execution, wantedMs: number, caller: AbortSignal): Promise<Execution> => {
+    if (waiting >= maxWaiting) return execution;
+    waiting += 1;
+    // Not `AbortSignal.any`: what it makes from a signal that lives long is kept as long, on Node 20.
+    const controller = new AbortController();
+    const forget = [draining, caller].map((signal) => onAbort(signal, () => controller.abort()));
+    try {
+      return await catalog.wait(execution.id, Math.min(longestWaitMs, wantedMs), controller.signal);
+    } finally {
+      waiting -= 1;
+      for (const stop of forget) stop();
+    }
+  };
 }

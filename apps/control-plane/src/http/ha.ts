@@ -1,21 +1,11 @@
-import { drainRequestSchema, electRequestSchema } from "@parallax/protocol";
-import { Hono } from "hono";
+import { drain, elect, getClusterStatus, stepDown } from "@parallax/protocol";
 import type { HighAvailability } from "../high-availability.ts";
-import type { AppEnvironment } from "./app.ts";
-import { check, readJson } from "./input.ts";
+import type { Router } from "./route.ts";
 
 /** `/ha` */
-export function haRoutes(ha: HighAvailability): Hono<AppEnvironment> {
-  const routes = new Hono<AppEnvironment>();
-  routes.get("/status", async (context) => context.json(await ha.status()));
-  routes.post("/stepdown", async (context) => context.json(await ha.stepDown()));
-  routes.post("/elect", async (context) => {
-    const { force } = check(electRequestSchema, await readJson(context), "the request");
-    return context.json(await ha.elect(force));
-  });
-  routes.post("/drain", async (context) => {
-    const { node } = check(drainRequestSchema, await readJson(context), "the request");
-    return context.json(await ha.drain(node), 202);
-  });
-  return routes;
+export function addHaRoutes(router: Router, ha: HighAvailability): void {
+  router.add(getClusterStatus, () => ha.status());
+  router.add(stepDown, () => ha.stepDown());
+  router.add(elect, ({ body: { force } }) => ha.elect(force));
+  router.add(drain, ({ body: { node } }) => ha.drain(node));
 }

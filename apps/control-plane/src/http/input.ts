@@ -35,16 +35,26 @@ function tooLarge(maxBytes: number): ParallaxError {
 
 /**
  * The JSON body; `{}` where there is none.
- * @throws ParallaxError `invalid_request` when it is no JSON, or nested deeper than a frame to an agent may be; `too_large`
+ * @throws ParallaxError `invalid_request` when it is no JSON, or nested deeper than a frame to an agent may be; `too_large`;
+ *   `unsupported_media_type` when it says that it is something else
  */
 export async function readJson(context: Context<AppEnvironment>): Promise<unknown> {
   const isCounted = context.req.header("Content-Length") !== undefined;
   const text = isCounted ? await context.req.text() : await readText(context);
   if (text.trim() === "") return {};
+  assertJson(context.req.header("Content-Type"));
   const value = parse(text);
   if (!isNestedDeeperThan(value, agentLimits.maxNesting)) return value;
   const message = `reading the body: nest at most ${agentLimits.maxNesting} arrays and objects`;
   throw new ParallaxError("invalid_request", message);
+}
+
+/** A body that says nothing of its type is taken for JSON. */
+function assertJson(contentType: string | undefined): void {
+  if (contentType === undefined || /^\s*application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType))
+    return;
+  const message = `reading the body: its type is ${contentType.slice(0, 100)}; send JSON, with Content-Type: application/json`;
+  throw new ParallaxError("unsupported_media_type", message);
 }
 
 /** A body that does not say how long it is. */

@@ -1,36 +1,26 @@
 import { ParallaxError } from "@parallax/core";
-import { patternDefinitionSchema, patternNameSchema } from "@parallax/protocol";
-import { Hono } from "hono";
+import { getPattern, listPatterns, putPattern } from "@parallax/protocol";
 import type { Patterns } from "../patterns/registry.ts";
-import type { AppEnvironment } from "./app.ts";
-import { check, readJson } from "./input.ts";
+import type { RawInput, Router } from "./route.ts";
 
 /** `/api/patterns` */
-export function patternRoutes(patterns: Patterns): Hono<AppEnvironment> {
-  const routes = new Hono<AppEnvironment>();
-
-  routes.get("/", async (context) => context.json({ patterns: await patterns.list() }));
-
-  routes.get("/:name", async (context) =>
-    context.json(await patterns.get(nameOf(context.req.param("name")))),
+export function addPatternRoutes(router: Router, patterns: Patterns): void {
+  router.add(listPatterns, async () => ({ patterns: await patterns.list() }));
+  router.add(getPattern, ({ params: { name } }) => patterns.get(name));
+  router.add(
+    putPattern,
+    async ({ params: { name }, body }) => {
+      if (body.name !== name) {
+        const message = `reading the pattern: its name is ${body.name}, but the path says ${name}; write it once`;
+        throw new ParallaxError("invalid_request", message);
+      }
+      return patterns.put(body);
+    },
+    nameByPath,
   );
-
-  routes.put("/:name", async (context) => {
-    const name = nameOf(context.req.param("name"));
-    const body = await readJson(context);
-    const definition = check(patternDefinitionSchema, { name, ...Object(body) }, "the pattern");
-    if (definition.name !== name) {
-      throw new ParallaxError(
-        "invalid_request",
-        `reading the pattern: its name is ${definition.name}, but the path says ${name}`,
-      );
-    }
-    return context.json(await patterns.put(definition));
-  });
-
-  return routes;
 }
 
-function nameOf(name: string): string {
-  return check(patternNameSchema, name, "the name of the pattern");
+/** The body may leave out the name that the path says. */
+function nameByPath(input: RawInput): RawInput {
+  return { ...input, body: { name: input.params.name, ...Object(input.body) } };
 }

@@ -3,6 +3,7 @@ import type { Hono } from "hono";
 import { createHighAvailability, type HighAvailability } from "../high-availability.ts";
 import { type AppEnvironment, createApp } from "../http/app.ts";
 import type { Authenticator } from "../http/auth.ts";
+import { version } from "../version.ts";
 import type { NodeParts } from "./assemble.ts";
 
 /** What an operator may ask of this node's cluster. */
@@ -29,8 +30,8 @@ export function createRoutes(
   ha: HighAvailability,
   authenticator: Authenticator,
 ): Hono<AppEnvironment> {
-  const { config, collections, work, health, metrics, clusterMetrics, bus, clock, logger, drain, traffic } =
-    node;
+  const { config, backends, collections, work, health, metrics, bus, clock, logger, drain, traffic } = node;
+  const { clusterMetrics } = node;
   return createApp({
     authenticator,
     ha,
@@ -38,10 +39,12 @@ export function createRoutes(
     catalog: work.catalog,
     executions: collections.executions,
     agents: collections.agents,
+    redisKeyOf: (id) => (backends.redis ? collections.executions.keyOf(id) : undefined),
     heldBy: (agentId) => [...(work.roster.get(agentId)?.held ?? [])],
     bus,
     clock,
     logger,
+    version,
     draining: drain.signal,
     admit: () => admit(node),
     maxBodyBytes: config.server.maxBody,

@@ -1,11 +1,15 @@
-import { systemClock } from "@parallax/core";
+import { noopLogger, systemClock } from "@parallax/core";
+import type { RecordEvent } from "@parallax/state-store";
 import { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Catalog } from "../../src/executions/catalog.ts";
 import { eventOf } from "../../src/executions/journal.ts";
 import type { ExecutionRecord } from "../../src/executions/record.ts";
 import { viewOf } from "../../src/executions/view.ts";
-import { type EventRoutesOptions, eventRoutes } from "../../src/http/events.ts";
+import type { AppEnvironment } from "../../src/http/app.ts";
+import { createAuthenticator } from "../../src/http/auth.ts";
+import { addEventRoutes, type EventRoutesOptions } from "../../src/http/events.ts";
+import { createRouter } from "../../src/http/route.ts";
 import { openTestStore, recordOf, type TestStore } from "../support/records.ts";
 
 const id = "exec_1";
@@ -18,20 +22,26 @@ describe("the events of one execution", () => {
   afterEach(() => at.close());
 
   /** What the stream said, as the names of its events. */
-  async function names(executions: EventRoutesOptions["executions"]): Promise<string[]> {
+  async function names(
+    executions: EventRoutesOptions["executions"],
+    lastEventId?: string,
+  ): Promise<string[]> {
     const get: Catalog["get"] = async (wanted) => {
       const stored = await executions.get(wanted);
       if (!stored) throw new Error("it is gone");
       return viewOf(wanted, stored.value);
     };
-    const options: Pick<EventRoutesOptions, "bus" | "clock" | "draining"> = {
+    const app = new Hono<AppEnvironment>();
+    addEventRoutes(createRouter(app, createAuthenticator([])), {
       bus: at.bus,
       clock: systemClock,
+      logger: noopLogger,
       draining: new AbortController().signal,
-    };
-    const app = new Hono();
-    app.route("/", eventRoutes({ ...options, executions, catalog: { get } }));
-    const text = await (await app.request(`/executions/${id}/events`)).text();
+      executions,
+      catalog: { get },
+    });
+    const headers = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
+    const text = await (await app.request(`/api/executions/${id}/events`, { headers })).text();
     return [...text.matchAll(/^(?:event: (snapshot)|data: .*"type":"([\w-]+)".*)$/gm)].map(
       ([, snapshot, type]) => snapshot ?? type ?? "",
     );
@@ -60,5 +70,61 @@ describe("the events of one execution", () => {
       log: (wanted: string, after?: number) => completeAfter(executions.log(wanted, after)),
     };
     expect(await names(racing)).toEqual(["execution-created", "execution-completed", "snapshot"]);
+  });
+
+  it.each([
+    ["were trimmed", (log: readonly RecordEvent[]) => log.slice(2), "1"],
+    ["were taken back by a fail-over", (log: readonly RecordEvent[]) => log.slice(0, 1), "7"],
+  ])("begin with the state where those after Last-Event-ID %s", async (_, left, lastEventId) => {
+    const { executions } = at.collections;
+    const created = recordOf(id);
+    await executions.create(id, created, { event: { type: "execution-created" } });
+    await executions.update(id, { set: { status: "running" } }, { event: { type: "execution-running" } });
+    await executions.update(id, { set: { adoptions: 1 } }, { event: { type: "execution-adopted" } });
+    let looks = 0;
+    const shortened = {
+      ...executions,
+      async log(wanted: string) {
+        looks += 1;
+        const log = await executions.log(wanted);
+        if (looks > 1) return log;
+        const completed = { set: { status: "completed" as const, result: "x" }, unset: ["owner" as const] };
+        await executions.update(id, completed, { event: { type: "execution-completed" } });
+        return left(log ?? []);
+      },
+    };
+    const told = await names(shortened, lastEventId);
+    expect(told[0]).toBe("snapshot");
+    expect(told.slice(-2)).toEqual(["execution-completed", "snapshot"]);
+  });
+});
+
+describe("the question what a stream would begin with", () => {
+  it.each(["/api/events", `/api/executions/${id}/events`])("opens none: HEAD %s", async (path) => {
+    const at = openTestStore(systemClock);
+    let opened = 0;
+    const bus = {
+      ...at.bus,
+      subscribe(...options: Parameters<typeof at.bus.subscribe>) {
+        opened += 1;
+        return at.bus.subscribe(...options);
+      },
+    };
+    const app = new Hono<AppEnvironment>();
+    addEventRoutes(createRouter(app, createAuthenticator([])), {
+      bus,
+      clock: systemClock,
+      logger: noopLogger,
+      draining: new AbortController().signal,
+      executions: at.collections.executions,
+      catalog: { get: async () => viewOf(id, recordOf(id)) },
+    });
+    const answer = await app.request(path, { method: "HEAD" });
+    expect([answer.status, answer.headers.get("Content-Type"), opened]).toEqual([
+      200,
+      "text/event-stream",
+      0,
+    ]);
+    await at.close();
   });
 });

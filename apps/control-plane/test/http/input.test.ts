@@ -14,11 +14,16 @@ app.post("/execution", async (context) =>
 );
 app.onError((error, context) => answerError(context, error, noopLogger));
 
-async function post(path: string, body: string): Promise<{ status: number; body: unknown }> {
-  const response = await app.request(path, { method: "POST", body });
+async function post(
+  path: string,
+  body: string,
+  headers: Record<string, string> = json,
+): Promise<{ status: number; body: unknown }> {
+  const response = await app.request(path, { method: "POST", body, headers });
   return { status: response.status, body: await response.json() };
 }
 
+const json = { "Content-Type": "application/json" };
 const nested = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
 
 describe("a body", () => {
@@ -43,6 +48,20 @@ describe("a body", () => {
       status: 400,
       body: { error: { code: "invalid_request", message: expect.stringMatching(message) } },
     });
+  });
+
+  it.each([
+    ["application/json; charset=utf-8", 200],
+    ["Application/JSON", 200],
+    ["application/problem+json", 200],
+    ["application/jsonp", 415],
+    ["text/plain;charset=UTF-8", 415],
+    ["application/x-www-form-urlencoded", 415],
+    ["multipart/form-data; boundary=application/json", 415],
+    ["", 415],
+  ])("of type %s is answered with %i", async (type, status) => {
+    expect((await post("/json", "{}", { "Content-Type": type })).status).toBe(status);
+    expect((await post("/json", "", { "Content-Type": type })).status, "nothing has no type").toBe(200);
   });
 
   it("is checked, and everything that is wrong is named", async () => {

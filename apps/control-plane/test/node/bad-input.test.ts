@@ -120,9 +120,28 @@ describe("bad input", () => {
       [
         "a method that a route does not have",
         () => call(`${url}/api/executions`, { method: "DELETE" }),
-        404,
-        "not_found",
+        405,
+        "method_not_allowed",
       ],
+      [
+        "a parameter that there is not",
+        () => call(`${url}/api/executions?statsu=failed`),
+        400,
+        "invalid_request",
+      ],
+      [
+        "a parameter that is given twice",
+        () => call(`${url}/api/executions?status=failed&status=running`),
+        400,
+        "invalid_request",
+      ],
+      [
+        "a form",
+        () => submit("pattern=one", { headers: { "Content-Type": "application/x-www-form-urlencoded" } }),
+        415,
+        "unsupported_media_type",
+      ],
+      ["the agents' door without an upgrade", () => call(`${url}/ws/agent`), 426, "upgrade_required"],
     ])("%s", async (_, act, status, code) => {
       expect(errorOf(await act(), status).code).toBe(code);
     });
@@ -142,7 +161,7 @@ describe("bad input", () => {
     it("an empty body without its length is none, as curl sends it", async () => {
       const head = ["Host: node", "Connection: close"];
       const deleted = await sendRaw(url, ["DELETE /api/executions HTTP/1.1", ...head]);
-      expect(errorOf(deleted, 404).code).toBe("not_found");
+      expect(errorOf(deleted, 405).code).toBe("method_not_allowed");
       const { status } = await sendRaw(url, ["POST /api/executions/exec_none/cancel HTTP/1.1", ...head]);
       expect(status).toBe(404);
       const stepDown = await sendRaw(url, ["POST /ha/stepdown HTTP/1.1", ...head]);

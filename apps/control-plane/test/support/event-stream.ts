@@ -37,6 +37,7 @@ export async function openStream(url: string, lastEventId?: string): Promise<Str
     const data = fields.get("data");
     if (data === undefined) return;
     lastId = fields.get("id") ?? lastId;
+    if (fields.get("event") === "position") return;
     const event = parseStreamEvent({ id: fields.get("id"), name: fields.get("event"), data });
     if (!event) throw new Error(`this is no event of ours: ${block}`);
     events.push(event);

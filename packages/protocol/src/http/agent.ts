@@ -43,7 +43,7 @@ export interface ListAgentsQuery extends PageQuery {
   readonly node?: string | undefined;
 }
 
-export const listAgentsQuerySchema: ObjectSchema<ListAgentsQuery> = z.object({
+export const listAgentsQuerySchema: ObjectSchema<ListAgentsQuery> = z.strictObject({
   ...pageQuerySchema.shape,
   capability: capabilitySchema.optional(),
   node: z.string().min(1).max(256).optional(),

@@ -86,7 +86,7 @@ export interface EventsQuery {
   readonly topics?: string | undefined;
 }
 
-export const eventsQuerySchema: ObjectSchema<EventsQuery> = z.object({
+export const eventsQuerySchema: ObjectSchema<EventsQuery> = z.strictObject({
   topics: z
     .string()
     .regex(/^(?:execution|agent|cluster)(?:,(?:execution|agent|cluster))*$/)

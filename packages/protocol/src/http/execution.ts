@@ -152,7 +152,12 @@ export interface SubmitQuery {
   readonly wait?: string | number | undefined;
 }
 
-export const submitQuerySchema: ObjectSchema<SubmitQuery> = z.object({ wait: durationSchema.optional() });
+export const submitQuerySchema: ObjectSchema<SubmitQuery> = z.strictObject({
+  wait: durationSchema.optional().meta({
+    description: "How long the answer may wait for the result, at most 5 minutes.",
+    examples: ["30s"],
+  }),
+});
 
 /** The query of `GET /api/executions`. */
 export interface ListExecutionsQuery extends PageQuery {
@@ -162,7 +167,7 @@ export interface ListExecutionsQuery extends PageQuery {
   readonly pattern?: string | undefined;
 }
 
-export const listExecutionsQuerySchema: ObjectSchema<ListExecutionsQuery> = z.object({
+export const listExecutionsQuerySchema: ObjectSchema<ListExecutionsQuery> = z.strictObject({
   ...pageQuerySchema.shape,
   status: executionStatusSchema.optional(),
   node: z.string().min(1).max(256).optional(),
