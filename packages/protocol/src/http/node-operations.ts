@@ -130,7 +130,7 @@ export const getClusterMetrics: Operation<string> = {
   role: undefined,
   input: z.object({}),
   answer: { statuses: { 200: "In the format of Prometheus." }, contentType: "text/plain" },
-  errors: ["no_leader", "overloaded"],
+  errors: ["not_ready"],
 };
 
 export const getDescription: Operation<Readonly<Record<string, unknown>>> = {
