@@ -102,7 +102,8 @@ function clusterClients(
   const create = (settings: RoleSettings, more: ClusterOptions): Cluster =>
     createCluster({
       ...clusterOptions(settings),
-      redisOptions: { ...access, ...roleOptions(settings) },
+      // `warmed` says when.
+      redisOptions: { ...access, ...roleOptions(settings), lazyConnect: true },
       ...more,
     });
   return {
@@ -132,11 +133,16 @@ function clusterOptions({ random }: RoleSettings): ClusterOptions {
 
 /**
  * Connects to each node as soon as it is known. ioredis would wait for the first command; and a replica whose connection is
- * open takes over without delay.
+ * open takes over without delay. But the check that makes a Cluster ready refuses a node that is on its way, and then the
+ * whole Cluster is given up: where all nodes that were named are replicas by now, for ever. So until then they wait.
  */
 function warmed(cluster: Cluster): Cluster {
-  cluster.on("+node", (node: Redis) => {
-    if (node.status === "wait") node.connect().catch(() => {});
+  const connect = (node: Redis): void => {
+    if (cluster.status === "ready" && node.status === "wait") node.connect().catch(() => {});
+  };
+  cluster.on("+node", connect);
+  cluster.on("ready", () => {
+    for (const node of cluster.nodes("all")) connect(node);
   });
   return cluster;
 }

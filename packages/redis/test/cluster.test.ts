@@ -46,6 +46,16 @@ describeBackend("redis-cluster", "Redis", () => {
     expect(counts.filter((count) => count > 0).sort()).toEqual([5, 5, 6]);
   });
 
+  it("is found although all nodes that were named are replicas by now", async () => {
+    const replicas = await Promise.all(
+      [100, 8000, 16_000].map(async (slot) => cluster.replicasOf(await cluster.primaryOf(slot))),
+    );
+    const nodes = replicas.flat().map(({ port }) => `127.0.0.1:${port}`);
+    expect(nodes).toHaveLength(3);
+    await using connections = createConnections({ cluster: { nodes } });
+    for (const key of everywhere) expect((await connections.data.run(write, [key], [])).reply).toBe(1);
+  });
+
   it("a user's own client is left alone", async () => {
     const nodes = cluster.nodes.map(({ port }) => ({ host: "127.0.0.1", port }));
     const user = new Cluster(nodes, {
