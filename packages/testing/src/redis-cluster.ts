@@ -23,11 +23,15 @@ export interface ClusterFixture {
   readonly nodes: readonly RedisFixture[];
   /** The primary that owns a slot now, as any living node sees it, or the one that is asked. A key is as good as its slot. */
   primaryOf(slotOrKey: number | string, asked?: RedisFixture): Promise<RedisFixture>;
+  /** The living replicas of a primary. */
+  replicasOf(primary: RedisFixture): Promise<readonly RedisFixture[]>;
   /**
    * Makes the replica of a slot's primary the primary, and resolves with it once all living nodes know.
    * `kill`: the old one is killed, and stays so. Otherwise it hands over and becomes a replica.
    */
   failover(slotOrKey: number | string, options?: { readonly kill?: boolean }): Promise<RedisFixture>;
+  /** Starts a node that was killed and replaced. Resolves once it and all other replicas are in step. */
+  revive(node: RedisFixture): Promise<void>;
   /** Adds an empty primary. */
   addPrimary(): Promise<RedisFixture>;
   /** Begins to move a slot, in steps, so that a test can look in between. */
@@ -54,6 +58,7 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
   const start = (): Promise<RedisFixture> => startNode(config, nodeTimeoutMs);
   const nodes = await Promise.all(Array.from({ length: primaries * (1 + replicas) }, start));
   const dead = new Set<RedisFixture>();
+  let primaryCount = primaries;
   const living = (): RedisFixture[] => nodes.filter((node) => !dead.has(node));
   const slotNumber = (slotOrKey: number | string): number =>
     typeof slotOrKey === "number" ? slotOrKey : slotOf(slotOrKey);
@@ -90,21 +95,32 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
     where: { cluster: { nodes: nodes.slice(0, primaries).map(({ port }) => `127.0.0.1:${port}`) } },
     nodes,
     primaryOf,
+    replicasOf: (primary) => replicasOf(primary, living()),
     async failover(slotOrKey, { kill = false } = {}) {
       const old = await primaryOf(slotOrKey);
       if (kill) {
         dead.add(old);
         await old.kill();
       } else {
-        const replica = await replicaOf(old, living());
+        const [replica] = await replicasOf(old, living());
+        if (!replica) throw new Error(`the primary on port ${old.port} has no replica`);
         await replica.send("CLUSTER", "FAILOVER");
       }
       return agreedOwner(slotOrKey, (owner) => owner !== old);
+    },
+    async revive(node) {
+      await node.restart();
+      dead.delete(node);
+      await eventually(() => replicasInStep(living(), living().length - primaryCount), {
+        timeoutMs,
+        message: "the replicas to be in step again",
+      });
     },
     async addPrimary() {
       const node = await start();
       const [first] = living();
       nodes.push(node);
+      primaryCount += 1;
       await node.send("CLUSTER", "SET-CONFIG-EPOCH", nodes.length);
       if (first) await node.send("CLUSTER", "MEET", "127.0.0.1", first.port);
       await allAgree(living());
@@ -229,12 +245,13 @@ async function replicasInStep(nodes: readonly RedisFixture[], replicas: number):
   return listed.every((ranges) => ranges.flatMap(({ ports }) => ports.slice(1)).length === replicas);
 }
 
-async function replicaOf(primary: RedisFixture, nodes: readonly RedisFixture[]): Promise<RedisFixture> {
+async function replicasOf(
+  primary: RedisFixture,
+  nodes: readonly RedisFixture[],
+): Promise<readonly RedisFixture[]> {
   const ranges = await slotRanges(primary);
   const ports = ranges.find((range) => range.ports[0] === primary.port)?.ports ?? [];
-  const replica = nodes.find((node) => node !== primary && ports.includes(node.port));
-  if (replica) return replica;
-  throw new Error(`the primary on port ${primary.port} has no replica`);
+  return nodes.filter((node) => node !== primary && ports.includes(node.port));
 }
 
 async function slotRanges(node: RedisFixture | undefined): Promise<readonly Range[]> {

@@ -46,5 +46,7 @@ describe("a Redis Cluster", () => {
     const other = await cluster.primaryOf(8000);
     const next = await cluster.failover(8000, { kill: true });
     expect(next).not.toBe(other);
+    await cluster.revive(other);
+    expect(await cluster.replicasOf(next)).toEqual([other]);
   });
 });
