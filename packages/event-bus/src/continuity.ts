@@ -9,7 +9,10 @@ import type { LogBatch, LogEntry, LogPage, LogPosition } from "./store.ts";
  * `reading`: a page of the log is on its way; what is heard meanwhile waits. `live`: what is heard is delivered at once.
  * `known` is the place up to which everything was delivered or reported; `start` before the oldest entry is known.
  */
-export type Continuity =
+export type Continuity = {
+  /** Where other epochs were left, newest first: a server that came back empty, and is put aside, was one for a moment. */
+  readonly left: readonly LogPosition[];
+} & (
   | {
       readonly phase: "reading";
       readonly known: LogPosition | "start";
@@ -18,7 +21,8 @@ export type Continuity =
       /** The page was asked for too early to be relied on; another has to follow. */
       readonly again: boolean;
     }
-  | { readonly phase: "live"; readonly known: LogPosition };
+  | { readonly phase: "live"; readonly known: LogPosition }
+);
 
 /** What happens to a subscription. */
 export type ContinuityInput =
@@ -57,29 +61,32 @@ export interface ContinuityStep {
 /** How many batches may wait for a page. When there are more they are forgotten, and the log is read once more. */
 const maxHeard = 1024;
 
+/** How many epochs are remembered that were left. */
+const maxLeft = 64;
+
 /** Begins at `known`. The first page is on its way: the caller reads it, or makes one up if it has just read the top. */
-export function beginContinuity(known: LogPosition | "start"): Continuity {
-  return { phase: "reading", known, heard: [], again: false };
+export function beginContinuity(known: LogPosition | "start", left: readonly LogPosition[] = []): Continuity {
+  return { phase: "reading", known, left, heard: [], again: false };
 }
 
 /** One step of the subscription. */
 export function continueWith(state: Continuity, input: ContinuityInput): ContinuityStep {
   switch (input.type) {
     case "batch":
-      return state.phase === "live" ? hear(state.known, input.batch) : keep(state, input.batch);
+      return state.phase === "live" ? hear(state.known, state.left, input.batch) : keep(state, input.batch);
     case "page":
       return state.phase === "live" ? { state, effects: [] } : turnPage(state, input.page);
     case "connected":
       return state.phase === "live"
-        ? backfill(state.known, [])
+        ? backfill(state.known, state.left, [])
         : { state: { ...state, again: true }, effects: [] };
     case "position":
       return state.phase === "live" && contradicts(state.known, input.top)
-        ? backfill(state.known, [])
+        ? backfill(state.known, state.left, [])
         : { state, effects: [] };
     case "overdue":
       return state.phase === "live" && !hasReached(state.known, input.top)
-        ? backfill(state.known, [{ type: "recycle" }])
+        ? backfill(state.known, state.left, [{ type: "recycle" }])
         : { state, effects: [] };
   }
 }
@@ -97,8 +104,12 @@ function contradicts(known: LogPosition, top: LogPosition): boolean {
 }
 
 /** What was heard before a page is asked for is in the log by then: nothing has to be kept. */
-function backfill(known: LogPosition | "start", before: readonly ContinuityEffect[]): ContinuityStep {
-  return { state: beginContinuity(known), effects: [...before, { type: "backfill", after: known }] };
+function backfill(
+  known: LogPosition | "start",
+  left: readonly LogPosition[],
+  before: readonly ContinuityEffect[],
+): ContinuityStep {
+  return { state: beginContinuity(known, left), effects: [...before, { type: "backfill", after: known }] };
 }
 
 function keep(state: Extract<Continuity, { phase: "reading" }>, batch: LogBatch): ContinuityStep {
@@ -107,7 +118,7 @@ function keep(state: Extract<Continuity, { phase: "reading" }>, batch: LogBatch)
   return { state: { ...state, heard, again: state.again || full }, effects: [] };
 }
 
-function hear(since: LogPosition, batch: LogBatch): ContinuityStep {
+function hear(since: LogPosition, left: readonly LogPosition[], batch: LogBatch): ContinuityStep {
   const effects: ContinuityEffect[] = [];
   let known = since;
   for (const entry of batch.entries) {
@@ -115,11 +126,11 @@ function hear(since: LogPosition, batch: LogBatch): ContinuityStep {
     // E4: the next number alone proves nothing, as a log that was taken back gives it again.
     const follows =
       batch.epoch === known.epoch && entry.sequence === known.sequence + 1 && entry.previous === known.tag;
-    if (!follows) return backfill(known, effects);
+    if (!follows) return backfill(known, left, effects);
     known = after(batch.epoch, entry);
     effects.push({ type: "deliver", epoch: batch.epoch, entry });
   }
-  return { state: { phase: "live", known }, effects };
+  return { state: { phase: "live", known, left }, effects };
 }
 
 function isDuplicate(known: LogPosition, entry: LogEntry): boolean {
@@ -129,7 +140,9 @@ function isDuplicate(known: LogPosition, entry: LogEntry): boolean {
 function turnPage(state: Extract<Continuity, { phase: "reading" }>, page: LogPage): ContinuityStep {
   const { top, entries } = page;
   const effects: ContinuityEffect[] = [];
-  let known = place(state.known, page, effects);
+  let known = place(state, page, effects);
+  const left = leave(state, page);
+  const beginning = known;
 
   for (const entry of entries) {
     if (entry.sequence <= known.sequence) continue;
@@ -145,7 +158,8 @@ function turnPage(state: Extract<Continuity, { phase: "reading" }>, page: LogPag
     effects.push({ type: "deliver", epoch: top.epoch, entry });
   }
 
-  if (entries.length === 0 && contradicts(known, top)) {
+  const isSilent = known === beginning;
+  if (isSilent && contradicts(known, top)) {
     effects.push(gap("rewound", 1, top.sequence, top));
     known = top;
   } else if (entries.length === 0 && known.sequence < top.sequence) {
@@ -155,34 +169,46 @@ function turnPage(state: Extract<Continuity, { phase: "reading" }>, page: LogPag
   // What was heard before the log was taken back may tell of what is gone; the log itself has what counts.
   const takenBack = effects.some((effect) => effect.type === "gap" && effect.reason !== "trimmed");
   if (state.again || (takenBack && state.heard.length > 0) || known.sequence < top.sequence)
-    return backfill(known, effects);
-  return merge(known, state.heard, effects);
+    return backfill(known, left, effects);
+  return merge(known, left, state.heard, effects);
 }
 
 /** The place in the page's epoch from which its entries count. */
-function place(known: LogPosition | "start", page: LogPage, effects: ContinuityEffect[]): LogPosition {
-  const { top, entries } = page;
+function place(
+  { known, left }: Continuity,
+  { top, entries }: LogPage,
+  effects: ContinuityEffect[],
+): LogPosition {
   if (known === "start") {
     const oldest = entries[0];
     return oldest ? { epoch: top.epoch, sequence: oldest.sequence - 1, tag: oldest.previous } : top;
   }
   if (known.epoch === top.epoch) return known;
+  // An epoch that was left and is back goes on where it was left: the rest of it was delivered already.
   const beginning = { epoch: top.epoch, sequence: 0, tag: "" };
-  effects.push(gap("epoch", known.sequence + 1, undefined, beginning));
-  return beginning;
+  const resumed = left.find(({ epoch }) => epoch === top.epoch) ?? beginning;
+  effects.push(gap("epoch", known.sequence + 1, undefined, resumed));
+  return resumed;
+}
+
+/** The epochs that were left, once the page's is the one that counts. */
+function leave({ known, left }: Continuity, { top }: LogPage): readonly LogPosition[] {
+  if (known === "start" || known.epoch === top.epoch) return left;
+  return [known, ...left.filter(({ epoch }) => epoch !== top.epoch)].slice(0, maxLeft);
 }
 
 /** Goes live with what was heard while the page was on its way. */
 function merge(
   known: LogPosition,
+  left: readonly LogPosition[],
   heard: readonly LogBatch[],
   effects: readonly ContinuityEffect[],
 ): ContinuityStep {
-  let step: ContinuityStep = { state: { phase: "live", known }, effects };
+  let step: ContinuityStep = { state: { phase: "live", known, left }, effects };
   for (const batch of heard) {
     // A page that has to be asked for anew will have the rest.
     if (step.state.phase === "reading") break;
-    const next = hear(step.state.known, batch);
+    const next = hear(step.state.known, left, batch);
     step = { state: next.state, effects: [...step.effects, ...next.effects] };
   }
   return step;

@@ -31,7 +31,7 @@ const told = (effects: readonly ContinuityEffect[]): unknown[] =>
     if (effect.type === "gap") return `${effect.reason} ${effect.from}-${effect.to ?? ""}`;
     return effect.type;
   });
-const live = (known: LogPosition): Continuity => ({ phase: "live", known });
+const live = (known: LogPosition): Continuity => ({ phase: "live", known, left: [] });
 const entriesOf = (batch: LogBatch, from: number, to?: number): LogBatch => ({
   ...batch,
   entries: batch.entries.slice(from, to),
@@ -276,5 +276,33 @@ describe("E2: the check against the log's top", () => {
     const before = run(live(log.top()), heard(log.append(5)));
     change(log);
     expect(told(run(before.state, { type: "position", top: log.top() }).effects)).toEqual(["backfill"]);
+  });
+});
+
+describe("a log that was away for a moment", () => {
+  it("goes on where it was left, and nothing of it is delivered twice", () => {
+    const log = createLogModel();
+    const before = run(live(log.top()), heard(log.append(3)));
+    log.usurp();
+    const usurped = run(before.state, heard(log.append(2)));
+    const away = run(usurped.state, page(log.read({ epoch: "e0", sequence: 3, tag: "t3" }, 10)));
+    expect(told(away.effects)).toEqual(["epoch 4-", 1, 2]);
+    log.restore();
+    const back = run(away.state, heard(log.append(2)));
+    expect(told(back.effects)).toEqual(["backfill"]);
+    const again = run(back.state, page(log.read({ epoch: "e1", sequence: 2, tag: "t5" }, 10)));
+    expect(told(again.effects)).toEqual(["epoch 3-", 4, 5]);
+    expect(again.state).toEqual({ phase: "live", known: log.top(), left: [expect.anything()] });
+  });
+
+  it("is looked at as closely as ever: what was taken back meanwhile is reported", () => {
+    const log = createLogModel();
+    const before = run(live(log.top()), heard(log.append(3)));
+    log.usurp();
+    const away = run(before.state, { type: "connected" }, page(log.read("start", 10)));
+    log.restore();
+    log.rewind(1);
+    const back = run(away.state, { type: "connected" }, page(log.read("start", 10)));
+    expect(told(back.effects)).toEqual(["backfill", "epoch 1-", "rewound 1-2"]);
   });
 });

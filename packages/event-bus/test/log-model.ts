@@ -11,6 +11,10 @@ export interface LogModel {
   trim(count: number): void;
   /** Loses everything; the log begins again. */
   flush(): void;
+  /** Another server takes over with an empty log, as one does that came back too early from its death. */
+  usurp(): void;
+  /** The log that was there before the last {@link usurp} is back, if there is one. */
+  restore(): void;
   /** Every entry that the log has, or had and trimmed, in the history that counts in the end. */
   history(): readonly LogEntry[];
   epoch(): string;
@@ -19,9 +23,11 @@ export interface LogModel {
 export function createLogModel(): LogModel {
   let epochs = 0;
   let tags = 0;
+  let current = 0;
   let history: LogEntry[] = [];
   let trimmed = 0;
-  const epoch = (): string => `e${epochs}`;
+  const aside: { current: number; history: LogEntry[]; trimmed: number }[] = [];
+  const epoch = (): string => `e${current}`;
   const top = (): LogPosition => {
     const last = history.at(-1);
     return { epoch: epoch(), sequence: last?.sequence ?? 0, tag: last?.tag ?? "" };
@@ -51,8 +57,17 @@ export function createLogModel(): LogModel {
     },
     flush() {
       epochs += 1;
+      current = epochs;
       history = [];
       trimmed = 0;
+    },
+    usurp() {
+      aside.push({ current, history, trimmed });
+      this.flush();
+    },
+    restore() {
+      const before = aside.pop();
+      if (before) ({ current, history, trimmed } = before);
     },
     history: () => history,
     epoch,

@@ -58,7 +58,10 @@ function disorder(told: Told, start: LogPosition): string[] {
 
 function silentLosses(told: Told, start: LogPosition, { top, entries }: LogPage): string[] {
   const delivered = new Set(told.flatMap(({ item, place }) => (item.type === "event" ? [place.tag] : [])));
-  const gaps = told.filter(({ item, place }) => item.type === "gap" && place.epoch === top.epoch);
+  // Where an epoch begins or goes on, nothing of it is reported as lost.
+  const gaps = told.filter(
+    ({ item, place }) => item.type === "gap" && item.reason !== "epoch" && place.epoch === top.epoch,
+  );
   const reportedTo = Math.max(
     start.epoch === top.epoch ? start.sequence : 0,
     ...gaps.map(({ place }) => place.sequence),

@@ -1,5 +1,6 @@
 import type { RedisConnections } from "@parallax/redis";
 import { eventually } from "@parallax/testing";
+import { formatCursor } from "../../src/cursor.ts";
 import { createEventBus, type Delivered, type EventBus, type Gap } from "../../src/event-bus.ts";
 import { type RedisTopicLogOptions, redisTopicLog } from "../../src/redis.ts";
 import type { TopicLog } from "../../src/store.ts";
@@ -14,10 +15,13 @@ export interface RedisBus {
 export interface RedisBusOptions extends RedisTopicLogOptions {
   readonly connections: RedisConnections;
   readonly checkIntervalMs?: number;
+  /** Hears of failures that the bus tries again after. */
+  readonly onBusError?: (error: unknown) => void;
 }
 
-/** A bus that closes its connections with itself, and takes failures that it tries again after as they come. */
-export function openRedisBus({ connections, checkIntervalMs = 1000, ...options }: RedisBusOptions): RedisBus {
+/** A bus that closes its connections with itself. */
+export function openRedisBus(busOptions: RedisBusOptions): RedisBus {
+  const { connections, checkIntervalMs = 1000, onBusError = () => {}, ...options } = busOptions;
   const inner = redisTopicLog(connections, options);
   const log = {
     ...inner,
@@ -26,7 +30,7 @@ export function openRedisBus({ connections, checkIntervalMs = 1000, ...options }
       await connections.close();
     },
   };
-  return { bus: createEventBus({ store: log, checkIntervalMs, onError: () => {} }), log };
+  return { bus: createEventBus({ store: log, checkIntervalMs, onError: onBusError }), log };
 }
 
 /** Publishes until it is known to have worked. An event whose outcome was unknown may be in the log twice. */
@@ -52,9 +56,11 @@ export interface Witness {
 /** Subscribes from now on. */
 export async function witness({ bus, log }: RedisBus, topic: string): Promise<Witness> {
   const items: (Delivered | Gap)[] = [];
-  const starts = await log.position(topic);
+  // A fail-over before this may not be over for these connections yet.
+  const starts = await eventually(() => log.position(topic), { timeoutMs: 40_000 });
   const cursor = await bus.position(topic);
-  await bus.subscribe(topic, { from: { cursor } }, (item) => items.push(item)).ready;
+  const subscription = bus.subscribe(topic, { from: { cursor } }, (item) => items.push(item));
+  await subscription.ready;
   const partitions = log.partitions(topic);
 
   async function check(from: TopicLog): Promise<string[]> {
@@ -70,13 +76,17 @@ export async function witness({ bus, log }: RedisBus, topic: string): Promise<Wi
     items,
     told: () => items.map((item) => (item.type === "event" ? item.event.index : item.reason)),
     async discrepancies(from) {
+      // Reading whole logs again and again would slow down whoever is still catching up.
+      const atTop = async (): Promise<boolean> =>
+        subscription.cursor() === formatCursor(topic, await from.position(topic));
+      await eventually(atTop, { timeoutMs: 60_000, everyMs: 50 }).catch(() => {});
       let last: string[] = ["the log could not be read"];
       const settled = eventually(
         async () => {
           last = await check(from);
           return last.length === 0;
         },
-        { timeoutMs: 15_000, everyMs: 50 },
+        { timeoutMs: 10_000, everyMs: 1000 },
       );
       await settled.catch(() => {});
       return last;
