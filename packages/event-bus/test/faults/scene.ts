@@ -1,19 +1,11 @@
-import type { Random } from "@parallax/core";
-import { createConnections, createKeySpace, eventLogKeys, type KeySpace } from "@parallax/redis";
-import {
-  createFaultProxy,
-  eventually,
-  type FaultProxy,
-  type RedisFixture,
-  type SentinelFixture,
-  startRedis,
-  startSentinel,
-} from "@parallax/testing";
-import { openRedisBus, type RedisBus } from "../support/redis-bus.ts";
+import { errorMessage, isParallaxError, type Random } from "@parallax/core";
+import { createConnections, createKeySpace, type KeySpace, type RedisOptions } from "@parallax/redis";
+import { eventually } from "@parallax/testing";
+import { openRedisBus, type RedisBus, witness } from "../support/redis-bus.ts";
 
 export const topic = "execution";
 
-/** What a fault may use. */
+/** Two nodes on one Redis, and chance for whoever breaks something. */
 export interface Scene {
   readonly keySpace: KeySpace;
   readonly random: Random;
@@ -21,161 +13,171 @@ export interface Scene {
   readonly subscriber: RedisBus;
 }
 
-/** One kind of fault: where it happens, and what it does while events are published. Resolves once all is well again. */
-export interface Fault {
+/** One kind of fault. */
+export interface Fault<Servers> {
   readonly name: string;
-  prepare(prefix: string, random: Random): Promise<Scene>;
-  strike(scene: Scene): Promise<void>;
   /** The gaps that may be reported, and no others. */
   readonly gaps: readonly string[];
+  /** What Redis may refuse with a reason that stays: callers get its words, as `redis_reply`. */
+  readonly refusal?: RegExp;
+  /** The longest pause between two bursts of events, in milliseconds. Default 20. */
+  readonly paceMs?: number;
+  /** Breaks something while events are published. Resolves once all is well again. */
+  strike(scene: Scene, servers: Servers): Promise<unknown>;
+}
+
+/** Servers, and what can be done to them. */
+export interface StageOptions<Servers> {
+  /** How many of it can be played at the same time, each on servers of its own. */
+  readonly lanes: number;
+  readonly faults: readonly Fault<Servers>[];
+  start(): Promise<Servers>;
+  /** Where each node finds Redis. */
+  where(servers: Servers): { readonly publisher: RedisOptions; readonly subscriber: RedisOptions };
+  stop(servers: Servers): Promise<void>;
+}
+
+/** What came of one run. */
+export interface Outcome {
+  /** What is not accounted for, in words: E1 wants nothing here. */
+  readonly discrepancies: readonly string[];
+  /** Errors that nobody should get to see, such as a raw redirection, and gaps for another reason than the fault's. */
+  readonly surprises: readonly string[];
+  /** Appends that are known to have worked. */
+  readonly acknowledged: number;
+  /** Publishes that ended with an error that says what to do. */
+  readonly refused: number;
+  readonly delivered: number;
+  readonly gaps: readonly string[];
+}
+
+export interface Stage {
+  readonly lanes: number;
+  readonly faults: readonly { readonly name: string }[];
+  open(): Promise<OpenStage>;
+}
+
+export interface OpenStage {
+  /** Plays the fault of this name once. */
+  play(name: string, prefix: string, random: Random): Promise<Outcome>;
+  close(): Promise<void>;
 }
 
 /** So many that nothing is trimmed but by the fault that trims. */
 const maxEntries = 1_000_000;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+/** How many publishes may wait for an answer. */
+const maxInFlight = 500;
 
-/** The faults, and what closes the servers that they were given. */
-export function createFaults(): { readonly faults: readonly Fault[]; close(): Promise<void> } {
-  let standalone: Promise<{ server: RedisFixture; proxy: FaultProxy }> | undefined;
-  let sentinel: Promise<SentinelFixture> | undefined;
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-  async function startStandalone(): Promise<{ server: RedisFixture; proxy: FaultProxy }> {
-    const server = await startRedis();
-    return { server, proxy: await createFaultProxy({ target: server }) };
-  }
-  const redis = (): Promise<{ server: RedisFixture; proxy: FaultProxy }> =>
-    (standalone ??= startStandalone());
-  const sentinels = (): Promise<SentinelFixture> => (sentinel ??= startSentinel());
-
-  async function prepare(prefix: string, random: Random): Promise<Scene> {
-    const { server, proxy } = await redis();
-    const keySpace = createKeySpace({ prefix });
-    return {
-      keySpace,
-      random,
-      publisher: openRedisBus({ connections: createConnections({ url: server.url }), keySpace, maxEntries }),
-      subscriber: openRedisBus({ connections: createConnections({ url: proxy.url }), keySpace, maxEntries }),
-    };
-  }
-
-  const onServer = (
-    name: string,
-    gaps: readonly string[],
-    strike: (scene: Scene, server: RedisFixture) => Promise<unknown>,
-  ): Fault => ({
-    name,
-    gaps,
-    prepare,
-    strike: async (scene) => void (await strike(scene, (await redis()).server)),
-  });
-
-  const faults: Fault[] = [
-    onServer("killed subscriber", [], async (_, server) => {
-      await server.send("CLIENT", "KILL", "TYPE", "pubsub");
-    }),
-    {
-      name: "lost packets",
-      gaps: [],
-      prepare,
-      async strike({ random }) {
-        const { proxy } = await redis();
-        proxy.blackhole();
-        await pause(random.next() < 0.1 ? 30_000 : 500 + random.next() * 4000);
-        proxy.pass();
-      },
-    },
-    {
-      name: "trimmed past the cursor",
-      gaps: ["trimmed"],
-      prepare,
-      async strike({ keySpace, random }) {
-        const { proxy, server } = await redis();
-        await proxy.refuse();
-        await pause(200 + random.next() * 500);
-        await server.send(
-          "XTRIM",
-          eventLogKeys(keySpace, topic, 0).log,
-          "MAXLEN",
-          Math.floor(random.next() * 20),
-        );
-        proxy.pass();
-      },
-    },
-    onServer("FLUSHALL", ["epoch"], (_, server) => server.send("FLUSHALL")),
-    onServer("restarted empty", ["epoch"], async ({ random }, server) => {
-      await server.kill();
-      await pause(random.next() * 1000);
-      await server.restart();
-    }),
-    {
-      name: "killed primary",
-      gaps: ["epoch", "rewound"],
-      async prepare(prefix, random) {
-        const { where } = await sentinels();
-        const keySpace = createKeySpace({ prefix });
-        const open = (): RedisBus =>
-          openRedisBus({ connections: createConnections(where), keySpace, maxEntries });
-        return { keySpace, random, publisher: open(), subscriber: open() };
-      },
-      async strike({ random }) {
-        const all = await sentinels();
-        const old = await all.primary();
-        const replicas = all.servers.filter((server) => server !== old);
-        // Every other time the replicas lag, so that the fail-over takes events back.
-        const lagging = random.next() < 0.5;
-        if (lagging) {
-          for (const replica of replicas) replica.pause();
-          await old.send("CLIENT", "KILL", "TYPE", "replica");
-          await pause(random.next() * 500);
-        }
-        const failover = all.failover({ kill: true });
-        await pause(500);
-        if (lagging) for (const replica of replicas) replica.resume();
-        await failover;
-        await old.restart();
-        await all.settled();
-      },
-    },
-  ];
+export function defineStage<Servers>(options: StageOptions<Servers>): Stage {
+  const { lanes, faults, start, where, stop } = options;
   return {
+    lanes,
     faults,
-    async close() {
-      const [alone, group] = await Promise.all([standalone, sentinel]);
-      await alone?.proxy.stop();
-      await alone?.server.stop();
-      await group?.stop();
+    async open() {
+      const servers = await start();
+      const places = where(servers);
+      return {
+        async play(name, prefix, random) {
+          const fault = faults.find((candidate) => candidate.name === name);
+          if (!fault) throw new Error(`there is no fault ${name}`);
+          return play(fault, servers, places, prefix, random);
+        },
+        close: () => stop(servers),
+      };
     },
   };
 }
 
-/** Publishes without a break from before the fault until after it; returns how many appends are known to have worked. */
-export async function publishThrough(scene: Scene, strike: () => Promise<void>): Promise<number> {
-  const { publisher, random } = scene;
-  let published = 0;
+async function play<Servers>(
+  fault: Fault<Servers>,
+  servers: Servers,
+  places: { readonly publisher: RedisOptions; readonly subscriber: RedisOptions },
+  prefix: string,
+  random: Random,
+): Promise<Outcome> {
+  const keySpace = createKeySpace({ prefix, cluster: places.publisher.cluster !== undefined });
+  const errors: unknown[] = [];
+  const open = (place: RedisOptions): RedisBus => {
+    const onBusError = (error: unknown): void => void errors.push(error);
+    return openRedisBus({ connections: createConnections(place), keySpace, maxEntries, onBusError });
+  };
+  const scene = { keySpace, random, publisher: open(places.publisher), subscriber: open(places.subscriber) };
+  try {
+    const seen = await witness(scene.subscriber, topic);
+    const { acknowledged, refusals } = await publishThrough(scene, fault, servers);
+    const discrepancies = (await seen.discrepancies(scene.publisher.log)).slice(0, 20);
+    const gaps = seen.items.flatMap((item) => (item.type === "gap" ? [item.reason] : []));
+    const surprises = [
+      ...[...errors, ...refusals].filter((error) => !isExpected(error, fault.refusal)).map(errorMessage),
+      ...gaps.filter((reason) => !fault.gaps.includes(reason)).map((reason) => `a gap: ${reason}`),
+    ];
+    const delivered = seen.items.length - gaps.length;
+    return { discrepancies, surprises, acknowledged, refused: refusals.length, delivered, gaps };
+  } finally {
+    await scene.publisher.bus.close();
+    await scene.subscriber.bus.close();
+  }
+}
+
+/** The outcome is unknown, nothing was sent, or too much waits; never what Redis says to a client that went astray. */
+function isExpected(error: unknown, refusal: RegExp | undefined): boolean {
+  if (["timeout", "redis_unavailable", "overloaded"].some((code) => isParallaxError(error, code)))
+    return true;
+  return isParallaxError(error, "redis_reply") && refusal?.test(error.message) === true;
+}
+
+/** Publishes to all partitions without a break from before the fault until after it. */
+async function publishThrough<Servers>(
+  scene: Scene,
+  fault: Fault<Servers>,
+  servers: Servers,
+): Promise<{ readonly acknowledged: number; readonly refusals: readonly unknown[] }> {
+  const { publisher, random, keySpace } = scene;
+  const refusals: unknown[] = [];
+  const inFlight = new Set<Promise<void>>();
+  let acknowledged = 0;
   let over = false;
-  async function publishAll(): Promise<void> {
-    while (!over) {
-      const burst = Array.from({ length: 1 + Math.floor(random.next() * 20) }, (_, index) =>
-        publisher.bus.publish(topic, { type: "step", index }),
-      );
-      const outcomes = await Promise.allSettled(burst);
-      published += outcomes.filter(({ status }) => status === "fulfilled").length;
-      await pause(random.next() * 20);
+  async function publish(index: number): Promise<void> {
+    const key = `exec_${Math.floor(random.next() * 1000)}`;
+    try {
+      await publisher.bus.publish(topic, { type: "step", index }, { key });
+      acknowledged += 1;
+    } catch (error) {
+      refusals.push(error);
     }
+  }
+  async function publishAll(): Promise<void> {
+    for (let index = 0; !over; ) {
+      // What waits for a partition that is away does not stop the others.
+      const last = inFlight.size < maxInFlight ? index + 1 + Math.floor(random.next() * 20) : index;
+      for (; index < last; index += 1) {
+        const published = publish(index).finally(() => inFlight.delete(published));
+        inFlight.add(published);
+      }
+      await pause(random.next() * (fault.paceMs ?? 20));
+    }
+    await Promise.all(inFlight);
   }
   const publishing = publishAll();
   await pause(random.next() * 300);
   try {
-    await strike();
+    await fault.strike(scene, servers);
     await pause(random.next() * 300);
-    // It works again: an event that is published from here on has to arrive.
-    await eventually(() => publisher.bus.publish(topic, { type: "end" }).then(() => true), {
-      timeoutMs: 40_000,
-    });
+    // It works again: what is published from here on has to arrive.
+    for (let partition = 0; partition < keySpace.partitions; partition += 1)
+      await eventually(() => publisher.log.append(topic, partition, [lastEvent(random)]).then(() => true), {
+        timeoutMs: 40_000,
+      });
   } finally {
     over = true;
     await publishing;
   }
-  return published;
+  return { acknowledged, refusals };
+}
+
+function lastEvent(random: Random): { tag: string; json: string } {
+  return { tag: `end${Math.floor(random.next() * 1e12)}`, json: '{"type":"end"}' };
 }
