@@ -13,9 +13,10 @@ import {
   withDeadline,
 } from "@parallax/core";
 import { formatCursor } from "./cursor.ts";
-import { checkTopic, encodeEvent } from "./events.ts";
+import { checkKey, checkNodeId, checkTopic, encodeEvent } from "./events.ts";
 import { createFeed, type Feed } from "./feed.ts";
-import { iterateItems } from "./iterate.ts";
+import { callGuarded, safeOnError } from "./guard.ts";
+import { checkIterateOptions, iterateItems, type Room } from "./iterate.ts";
 import { closedError, createPublisher } from "./publisher.ts";
 import type { TopicLog } from "./store.ts";
 import { createFeedMember } from "./subscription.ts";
@@ -73,7 +74,7 @@ export type From = "now" | "start" | { readonly cursor: Cursor };
 
 export interface SubscribeOptions {
   readonly from?: From;
-  /** Called with what the listener throws; the subscription goes on. */
+  /** Called with what the listener throws, or its promise is rejected with; the subscription goes on. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -111,25 +112,31 @@ export interface EventBus {
   /**
    * Appends. `key` chooses the partition (default: the first); events of one key keep their order. Resolves once the store
    * acknowledged; nothing is repeated by itself, as that could append twice.
-   * @throws ParallaxError `invalid_topic`, `invalid_event`, `event_too_large`, `overloaded`, `closed`, and the store's:
+   * @throws ParallaxError `invalid_topic`, `invalid_key`, `invalid_event`, `event_too_large`, `overloaded`, `closed`, and the store's:
    * after `timeout` the event may be in the log or not.
    */
   publish(topic: string, event: BusEvent, options?: { readonly key?: string }): Promise<void>;
   /**
-   * Calls `listener` with each event and gap, in order, never before `subscribe` has returned.
+   * Calls `listener` with each event and gap, in order, never before `subscribe` has returned. Nobody waits for what an
+   * `async` listener still has to do: where that matters, use {@link EventBus.iterate}.
    * @throws ParallaxError `invalid_topic`, `invalid_cursor`, `closed`
    */
   subscribe(topic: string, options: SubscribeOptions, listener: Listener<Delivered | Gap>): Subscription;
   /**
    * The same as an iterator with a bounded buffer; the subscription begins with the first `next()` and ends with the loop.
-   * @throws ParallaxError `overflow` from the iterator, `invalid_cursor`, `closed`
+   * What lies in the log is read as fast as it is consumed; what is published meanwhile waits there. Only a consumer that has
+   * caught up, and is then too slow for what is published live, finds the buffer full.
+   * @throws ParallaxError `overflow` from the iterator, `invalid_options`, `invalid_cursor`, `closed`
    */
   iterate(topic: string, options?: SubscribeOptions & IterateOptions): AsyncIterableIterator<Delivered | Gap>;
   /** The position at the top of the log. Read it before loading a snapshot. */
   position(topic: string): Promise<Cursor>;
-  /** Sends a hint to one node. */
+  /**
+   * Sends a hint to one node.
+   * @throws ParallaxError `invalid_node`, `invalid_event`, `event_too_large`, `closed`, and the store's
+   */
   send(nodeId: string, message: NodeMessage): Promise<void>;
-  /** Receives hints for `nodeId`. */
+  /** Receives hints for `nodeId`. @throws ParallaxError `invalid_node`, `closed` */
   receive(nodeId: string, listener: Listener<NodeMessage>): Unsubscribe;
   stats(): EventBusStats;
   /**
@@ -164,8 +171,9 @@ const closeTimeoutMs = 5000;
 export function createEventBus(options: EventBusOptions): EventBus {
   const { store: log, batchSize = 128, checkIntervalMs = 5000 } = options;
   const { clock = systemClock, random = systemRandom, logger = noopLogger } = options;
-  const { onError = (error) => logger.warn("the event bus tries again after a failure", { error }) } =
+  const { onError: given = (error) => logger.warn("the event bus tries again after a failure", { error }) } =
     options;
+  const onError = safeOnError(given, logger);
   checkOptions(batchSize, checkIntervalMs);
 
   const feeds = new Map<string, Feed>();
@@ -192,23 +200,21 @@ export function createEventBus(options: EventBusOptions): EventBus {
 
   function subscribe(
     topic: string,
-    { from, onError: onListenerError = onError }: SubscribeOptions,
+    { from, onError: ofSubscription }: SubscribeOptions,
     listener: Listener<Delivered | Gap>,
+    room?: Room,
   ): Subscription {
     checkTopic(topic);
     if (closing) throw closedError();
+    const onListenerError = ofSubscription ? safeOnError(ofSubscription, logger) : onError;
     const feed = feedOf(topic);
     const member = createFeedMember({
-      ...{ topic, log, clock, random, from, onError },
+      ...{ topic, log, clock, random, from, room, onError },
       onItem(item, tag) {
         if (item.type === "gap") gaps[item.reason] += 1;
         else delivered += 1;
         if (tag !== undefined) latency.delivered(tag);
-        try {
-          listener(item);
-        } catch (error) {
-          onListenerError(error);
-        }
+        callGuarded(listener, item, onListenerError);
       },
       onClose() {
         feed.remove(member);
@@ -231,6 +237,7 @@ export function createEventBus(options: EventBusOptions): EventBus {
   const bus: EventBus = {
     async publish(topic, event, { key } = {}) {
       checkTopic(topic);
+      checkKey(key);
       const json = encodeEvent(event, `publishing to ${topic}`);
       const tag = randomId("", random);
       sent(topic, [tag], clock.now());
@@ -238,14 +245,15 @@ export function createEventBus(options: EventBusOptions): EventBus {
       await publisher.publish(topic, partition, { tag, json });
       published += 1;
     },
-    subscribe,
+    subscribe: (topic, subscribeOptions, listener) => subscribe(topic, subscribeOptions, listener),
     iterate(topic, { from, onError: onListenerError, ...bounds } = {}) {
+      checkIterateOptions(bounds);
       const given = { ...(from && { from }), ...(onListenerError && { onError: onListenerError }) };
       const onOverflowGap = (): void => {
         gaps.overflow += 1;
       };
       const within = { ...bounds, closed: stopped.signal, onOverflowGap };
-      return iterateItems((listener) => subscribe(topic, given, listener), within);
+      return iterateItems((listener, room) => subscribe(topic, given, listener, room), within);
     },
     async position(topic) {
       checkTopic(topic);
@@ -253,18 +261,14 @@ export function createEventBus(options: EventBusOptions): EventBus {
     },
     async send(nodeId, message) {
       if (closing) throw closedError();
+      checkNodeId(nodeId);
       encodeEvent(message, `sending to ${nodeId}`);
       await log.send(nodeId, message);
     },
     receive(nodeId, listener): Unsubscribe {
       if (closing) throw closedError();
-      const stop = log.receive(nodeId, (message) => {
-        try {
-          listener(message);
-        } catch (error) {
-          onError(error);
-        }
-      });
+      checkNodeId(nodeId);
+      const stop = log.receive(nodeId, (message) => callGuarded(listener, message, onError));
       closers.add(stop);
       return () => {
         closers.delete(stop);

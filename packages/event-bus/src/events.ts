@@ -36,10 +36,43 @@ function toJson(event: unknown, what: string): string {
 }
 
 /** @throws ParallaxError `invalid_topic` unless the name can stand in keys and cursors. */
-export function checkTopic(topic: string): void {
-  if (/^[\w-]{1,64}$/.test(topic)) return;
+export function checkTopic(topic: unknown): void {
+  if (typeof topic === "string" && /^[\w-]{1,64}$/.test(topic)) return;
   throw new ParallaxError(
     "invalid_topic",
-    `using topic ${JSON.stringify(topic)}: a name has 1 to 64 letters, digits, - or _`,
+    `using topic ${shown(topic)}: a name has 1 to 64 letters, digits, - or _`,
   );
+}
+
+/** @throws ParallaxError `invalid_node` unless the name can stand in a channel's. */
+export function checkNodeId(nodeId: unknown): void {
+  if (typeof nodeId === "string" && /^[\w.:@-]{1,200}$/.test(nodeId)) return;
+  throw new ParallaxError(
+    "invalid_node",
+    `naming node ${shown(nodeId)}: a node's id has 1 to 200 letters, digits or any of ._:@-`,
+  );
+}
+
+/** @throws ParallaxError `invalid_key` for what is no text, or very long. Braces mean nothing in a key. */
+export function checkKey(key: unknown): void {
+  if (key === undefined || (typeof key === "string" && key.length <= 1024)) return;
+  throw new ParallaxError(
+    "invalid_key",
+    `publishing with key ${shown(key)}: a key has at most 1024 characters`,
+  );
+}
+
+/** @throws ParallaxError `invalid_options` unless a log may keep something. */
+export function checkLogBounds(maxEntries: number, maxAgeMs: number): void {
+  if (Number.isSafeInteger(maxEntries) && maxEntries > 0 && maxAgeMs > 0) return;
+  throw new ParallaxError(
+    "invalid_options",
+    `keeping logs with maxEntries ${maxEntries} and maxAgeMs ${maxAgeMs}: both have to be positive, maxEntries a whole number`,
+  );
+}
+
+/** As much of a wrong value as helps to find it. */
+function shown(value: unknown): string {
+  const text = String(typeof value === "string" ? JSON.stringify(value) : value);
+  return text.length > 80 ? `${text.slice(0, 80)}… (${text.length} characters)` : text;
 }

@@ -3,12 +3,33 @@ import type { Delivered, Gap, Subscription } from "./event-bus.ts";
 
 type Item = Delivered | Gap;
 
+/** Where a subscription that catches up asks for room before it reads a page of the log. */
+export interface Room {
+  /** How many items a page may have. */
+  readonly pageLimit: number;
+  /** Resolves once a whole page fits, beside those that others have asked room for. What it returns ends the reservation. */
+  reserve(): Promise<() => void>;
+}
+
+/** @throws ParallaxError `invalid_options` for a limit that lets nothing through, or a policy that is none. */
+export function checkIterateOptions({ limit = 1, overflow = "error" }: IterateOptions): void {
+  const isLimit = Number.isInteger(limit) && limit > 0;
+  if (isLimit && ["error", "drop-oldest", "drop-newest"].includes(overflow)) return;
+  throw new ParallaxError(
+    "invalid_options",
+    `iterating over a topic with limit ${limit} and overflow ${overflow}: the limit has to be a positive whole number, overflow error, drop-oldest or drop-newest`,
+  );
+}
+
+/** Entries in one page of a back-fill. */
+const maxPage = 500;
+
 /**
  * Iterates with a bounded buffer. What finds it full ends the iteration with `overflow`, or, where dropping was chosen, is
  * reported as a gap in its place (E1).
  */
 export async function* iterateItems(
-  subscribe: (listener: (item: Item) => void) => Subscription,
+  subscribe: (listener: (item: Item) => void, room: Room) => Subscription,
   options: IterateOptions & { readonly closed: AbortSignal; readonly onOverflowGap: () => void },
 ): AsyncGenerator<Item, void, undefined> {
   const { closed, onOverflowGap, limit = 1024, overflow = "error" } = options;
@@ -17,6 +38,7 @@ export async function* iterateItems(
   const dropped = new Map<number, Gap>();
   let failure: ParallaxError | undefined;
   let wake: () => void = () => {};
+  const { room, reconsider } = createRoom(limit, () => buffer.length, signal);
 
   function drop(item: Item | undefined): void {
     if (item) dropped.set(item.partition, overflowGap(dropped.get(item.partition), item));
@@ -25,7 +47,11 @@ export async function* iterateItems(
   /** Oldest dropped: the gap comes before what waits. Newest dropped: after it, and all that arrives until then belongs to it. */
   function next(): Item | undefined {
     const [gap] = dropped.values();
-    if (!gap || (overflow === "drop-newest" && buffer.length > 0)) return buffer.shift();
+    if (!gap || (overflow === "drop-newest" && buffer.length > 0)) {
+      const item = buffer.shift();
+      reconsider();
+      return item;
+    }
     dropped.delete(gap.partition);
     onOverflowGap();
     return gap;
@@ -42,7 +68,7 @@ export async function* iterateItems(
       buffer.push(item);
     }
     wake();
-  });
+  }, room);
   const forget = onAbort(signal, () => wake());
   try {
     while (!signal.aborted) {
@@ -54,7 +80,38 @@ export async function* iterateItems(
   } finally {
     forget();
     subscription.close();
+    reconsider();
   }
+}
+
+/** Room in a buffer; `reconsider` when something was taken out. */
+function createRoom(
+  limit: number,
+  used: () => number,
+  signal: AbortSignal,
+): { readonly room: Room; readonly reconsider: () => void } {
+  const pageLimit = Math.min(maxPage, limit);
+  const waiting: (() => void)[] = [];
+  let reserved = 0;
+  const fits = (): boolean => signal.aborted || used() + reserved + pageLimit <= limit;
+
+  function reconsider(): void {
+    if (fits()) waiting.shift()?.();
+  }
+  return {
+    reconsider,
+    room: {
+      pageLimit,
+      async reserve() {
+        while (!fits()) await new Promise<void>((resolve) => waiting.push(resolve));
+        reserved += pageLimit;
+        return () => {
+          reserved -= pageLimit;
+          reconsider();
+        };
+      },
+    },
+  };
 }
 
 function overflowGap(before: Gap | undefined, item: Item): Gap {

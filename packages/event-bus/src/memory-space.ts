@@ -1,6 +1,7 @@
 import { type Random, randomId, systemRandom, type Unsubscribe } from "@parallax/core";
 import { defaultMaxLogAgeMs, defaultMaxLogEntries, hash } from "@parallax/redis";
 import type { BusEvent, NodeMessage } from "./event-bus.ts";
+import { checkLogBounds } from "./events.ts";
 import type { LogBatch, LogEntry, LogPosition, TaggedEvent } from "./store.ts";
 
 /** All logs as they were at one moment. Opaque: what {@link MemoryEventLogSpace.restore} takes. */
@@ -61,6 +62,7 @@ export interface MemoryEventLogSpace {
 export function memoryEventLogSpace(options: MemoryEventLogSpaceOptions = {}): MemoryEventLogSpace {
   const { partitions = 1, coordinationTopics = ["cluster"], random = systemRandom } = options;
   const { maxEntries = defaultMaxLogEntries, maxAgeMs = defaultMaxLogAgeMs } = options;
+  checkLogBounds(maxEntries, maxAgeMs);
   const channels = createChannels<LogBatch>();
   const nodes = createChannels<NodeMessage>();
   const logs = new Map<string, { top: LogPosition; entries: LogEntry[] }>();

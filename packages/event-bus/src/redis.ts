@@ -12,6 +12,7 @@ import {
   type RedisSource,
 } from "@parallax/redis";
 import { parseBatch, parseMessage, parsePage, parsePosition } from "./envelope.ts";
+import { checkLogBounds } from "./events.ts";
 import { appendScript, positionScript, readScript } from "./redis-scripts.ts";
 import type { LogPosition, TopicLog } from "./store.ts";
 
@@ -32,13 +33,16 @@ export interface RedisTopicLogOptions extends ConnectionsOptions {
  *
  * Only `data` and `subscriber` connections are used. What anyone else publishes on the channels is not believed: it goes to
  * `onError` as `bad_envelope`.
+ *
+ * @throws ParallaxError `invalid_options` for bounds that let a log keep nothing.
  */
 export function redisTopicLog(source: RedisSource, options: RedisTopicLogOptions = {}): TopicLog {
+  const { maxEntries = defaultMaxLogEntries, maxAgeMs = defaultMaxLogAgeMs } = options;
+  checkLogBounds(maxEntries, maxAgeMs);
   const connections = openConnections(source, options);
   const { keySpace = createKeySpace({ cluster: connections.mode === "cluster" }) } = options;
   const { coordinationTopics = ["cluster"], random = systemRandom } = options;
   const { onError = () => {} } = options;
-  const { maxEntries = defaultMaxLogEntries, maxAgeMs = defaultMaxLogAgeMs } = options;
   const open = new Set<Unsubscribe>();
 
   const partitions = (topic: string): number =>

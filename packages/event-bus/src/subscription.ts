@@ -8,11 +8,12 @@ import {
 } from "./continuity.ts";
 import { type CursorPart, formatCursor, parseCursor } from "./cursor.ts";
 import type { Delivered, Gap, SubscribeOptions, Subscription } from "./event-bus.ts";
+import type { Room } from "./iterate.ts";
 import { closedError } from "./publisher.ts";
 import type { LogBatch, LogPosition, TopicLog } from "./store.ts";
 
-/** Entries in one page of a back-fill. */
-const pageLimit = 500;
+/** Whoever takes what comes has room for pages of 500 entries. */
+const boundless: Room = { pageLimit: 500, reserve: async () => () => {} };
 
 /** A subscription as its feed sees it. */
 export interface FeedMember {
@@ -33,6 +34,8 @@ export interface FeedMemberOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly from: SubscribeOptions["from"];
+  /** Pages of the log are read only where there is room for them. Default: there always is. */
+  readonly room: Room | undefined;
   readonly onItem: (item: Delivered | Gap, tag: string | undefined) => void;
   readonly onError: (error: unknown) => void;
   readonly onClose: () => void;
@@ -40,11 +43,12 @@ export interface FeedMemberOptions {
 
 /** Drives one {@link Continuity} for each partition: reads the pages that they ask for, and hands on what they deliver. */
 export function createFeedMember(options: FeedMemberOptions): FeedMember {
-  const { topic, log, clock, random, onItem, onError } = options;
+  const { topic, log, clock, random, room = boundless, onItem, onError } = options;
   const places = startingPlaces(options);
   const states: (Continuity | undefined)[] = places.map(() => undefined);
   const stop = new AbortController();
   let begun = false;
+  let waitingForRoom = 0;
   const { promise: ready, resolve: goLive, reject: giveUp } = settleable();
 
   async function retried<T>(read: () => Promise<T>): Promise<T | undefined> {
@@ -74,7 +78,11 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
   }
 
   async function fill(partition: number, after: LogPosition | "start"): Promise<void> {
-    const page = await retried(() => log.read(topic, partition, after, pageLimit));
+    waitingForRoom += 1;
+    const release = await room.reserve();
+    waitingForRoom -= 1;
+    const page = await retried(() => log.read(topic, partition, after, room.pageLimit));
+    release();
     if (page) take(partition, { type: "page", page });
   }
 
@@ -128,10 +136,11 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
     },
     judge(tops) {
       let dead = false;
+      // A consumer that takes its time says nothing about the channel.
       let reached = true;
       for (const [partition, top] of tops.entries()) {
         const state = states[partition];
-        if (!state || !hasReached(state.known, top)) reached = false;
+        if (waitingForRoom === 0 && (!state || !hasReached(state.known, top))) reached = false;
         if (take(partition, { type: "overdue", top })) dead = true;
       }
       return { reached, dead };
@@ -142,7 +151,8 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
 
 function startingPlaces({ topic, log, from = "now" }: FeedMemberOptions): CursorPart[] {
   const partitions = log.partitions(topic);
-  if (typeof from === "object") return [...parseCursor(topic, partitions, from.cursor)];
+  if (from !== "now" && from !== "start")
+    return [...parseCursor(topic, partitions, typeof from === "object" ? from?.cursor : from)];
   return Array.from({ length: partitions }, () => from);
 }
 

@@ -1,5 +1,6 @@
 import { isParallaxError } from "@parallax/core";
-import { describe, expect, it } from "vitest";
+import { createVirtualClock } from "@parallax/testing";
+import { describe, expect, it, vi } from "vitest";
 import { createEventBus, type Delivered, type EventBus, type Gap } from "../src/event-bus.ts";
 import { memoryEventLogSpace, memoryTopicLog } from "../src/memory.ts";
 import { settle } from "./settle.ts";
@@ -122,5 +123,35 @@ describe("iterating", () => {
     const { value: gap } = await items.next();
     const rest = bus.iterate("execution", { from: { cursor: gap.cursor } });
     expect(await take(rest, 2)).toEqual(["5", "6"]);
+  });
+
+  it("reads what lies in the log as fast as it is consumed, without an overflow", async () => {
+    const bus = makeBus();
+    await publish(bus, 50);
+    const items = bus.iterate("execution", { from: "start", limit: 5 });
+    expect(await take(items, 3)).toEqual(["1", "2", "3"]);
+    // What is published while it catches up waits in the log, too.
+    await publish(bus, 50);
+    const rest = await take(items, 97);
+    expect(rest).toEqual(Array.from({ length: 97 }, (_, index) => `${index + 4}`));
+  });
+
+  it("shares its buffer among the partitions that catch up", async () => {
+    const bus = makeBus(16);
+    for (let key = 0; key < 64; key += 1) await publish(bus, 10, `k${key}`);
+    const seen = await take(bus.iterate("execution", { from: "start", limit: 20 }), 640);
+    expect(seen).toHaveLength(640);
+    expect(seen.filter((each) => each.includes("overflow"))).toEqual([]);
+  });
+
+  it("is no reason to take the channel for dead while the consumer takes its time", async () => {
+    const clock = createVirtualClock();
+    const store = memoryTopicLog(memoryEventLogSpace(), { clock });
+    const recycle = vi.spyOn(store, "recycle");
+    const bus = createEventBus({ store, clock, checkIntervalMs: 1000 });
+    await publish(bus, 50);
+    await bus.iterate("execution", { from: "start", limit: 5 }).next();
+    await clock.advance(10_000);
+    expect([bus.stats().live, recycle.mock.calls.length]).toEqual([true, 0]);
   });
 });
