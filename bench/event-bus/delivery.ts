@@ -1,10 +1,12 @@
-// From publishing on one node until the event arrives on another, at a steady rate; and how much goes through at most.
+// From publishing in one process until the event arrives in another, at a steady rate; and how much goes through at most.
 
+import { parseArgs } from "node:util";
 import { startRedis } from "@parallax/testing";
-import { median, numbers, pause, quantile } from "./options.ts";
-import { type Subject, subjects } from "./subjects.ts";
+import { median, monotonicUs, numbers, pause } from "./options.ts";
+import { type RemoteReceiver, receive, startReceiver } from "./remote-receiver.ts";
+import { type Sender, type Subject, subjects } from "./subjects.ts";
 
-const { rate, seconds, rounds, flood } = numbers({ rate: 5000, seconds: 5, rounds: 3, flood: 50_000 });
+const defaults = { rate: 5000, seconds: 5, rounds: 5, flood: 200_000, window: 4000 };
 
 interface Result {
   readonly p50Ms: number;
@@ -12,89 +14,110 @@ interface Result {
   readonly perSecond: number;
 }
 
-async function measure(subject: Subject, url: string): Promise<Result> {
-  const sentAt = new Map<number, number>();
-  const latencies: number[] = [];
-  let arrived = 0;
-  const open = await subject.open(
-    url,
-    (index) => {
-      arrived += 1;
-      const at = sentAt.get(index);
-      if (at !== undefined) latencies.push(performance.now() - at);
-    },
-    () => {},
-  );
+/** What does not arrive in ten seconds never does. */
+async function arrival(receiver: RemoteReceiver, count: number): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (receiver.arrived < count && performance.now() < deadline) await pause(1);
+  if (receiver.arrived < count) throw new Error(`${receiver.arrived} of ${count} events arrived`);
+}
 
-  const total = rate * seconds;
+/** Whoever reads a stream begins at its end, some time after it was asked to: the first to arrive shows that it has. */
+async function warmUp(sender: Sender, receiver: RemoteReceiver): Promise<void> {
+  while (receiver.arrived === 0) {
+    for (let count = 0; count < 100; count += 1) await sender.send({ index: -1, sentAtUs: monotonicUs() });
+    await pause(50);
+  }
+  await pause(500);
+  await receiver.report();
+}
+
+/** An open loop: an event is sent when it is due, whatever became of those before. */
+async function sendSteadily(sender: Sender, rate: number, total: number): Promise<void> {
   const startedAt = performance.now();
   for (let index = 0; index < total; ) {
     const due = Math.min(total, Math.floor(((performance.now() - startedAt) / 1000) * rate));
-    for (; index < due; index += 1) {
-      sentAt.set(index, performance.now());
-      open.send(index).catch(() => {});
-    }
+    for (; index < due; index += 1) sender.send({ index, sentAtUs: monotonicUs() }).catch(() => {});
     await pause(1);
   }
-  await until(() => arrived >= total);
-  latencies.sort((one, other) => one - other);
-
-  sentAt.clear();
-  const floodStartedAt = performance.now();
-  const inFlight = 500;
-  const base = arrived;
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: inFlight }, async () => {
-      while (next < flood) {
-        next += 1;
-        await open.send(total + next);
-      }
-    }),
-  );
-  await until(() => arrived >= base + flood);
-  const perSecond = flood / ((performance.now() - floodStartedAt) / 1000);
-  await open.close();
-  return { p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99), perSecond };
 }
 
-/** What does not arrive in ten seconds never does. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition() && performance.now() < deadline) await pause(1);
-}
-
-const redis = await startRedis();
-const results = new Map<string, Result[]>(subjects.map(({ name }) => [name, []]));
-for (let round = 0; round < rounds; round += 1) {
-  for (const subject of subjects) {
-    await redis.send("FLUSHALL");
-    results.get(subject.name)?.push(await measure(subject, redis.url));
+/** As fast as the receiver takes them: at most `window` have not arrived yet. Returns events per second. */
+async function flood(
+  sender: Sender,
+  receiver: RemoteReceiver,
+  total: number,
+  window: number,
+): Promise<number> {
+  const [base, startedAt] = [receiver.arrived, performance.now()];
+  for (let index = 0; index < total; ) {
+    const last = Math.min(total, receiver.arrived - base + window, index + 500);
+    for (; index < last; index += 1) sender.send({ index, sentAtUs: monotonicUs() }).catch(() => {});
+    await new Promise((resolve) => setImmediate(resolve));
   }
+  await arrival(receiver, base + total);
+  return total / ((performance.now() - startedAt) / 1000);
 }
-await redis.stop();
 
-const rows = [...results].map(([name, all]) => ({
-  name,
-  "p50 ms": median(all.map(({ p50Ms }) => p50Ms)),
-  "p99 ms": median(all.map(({ p99Ms }) => p99Ms)),
-  "events/s": median(all.map(({ perSecond }) => perSecond)),
-}));
-const floor = rows.find(({ name }) => name.startsWith("PUBLISH"));
-console.log(
-  `publish to delivery, ${rate} events/s for ${seconds} s, then ${flood} with 500 in flight; median of ${rounds}`,
-);
-console.table(
-  Object.fromEntries(
-    rows.map(({ name, ...row }) => [
-      name,
-      {
-        "p50 ms": row["p50 ms"].toFixed(2),
-        "p99 ms": row["p99 ms"].toFixed(2),
-        "p99 ratio": floor ? (row["p99 ms"] / floor["p99 ms"]).toFixed(2) : "",
-        "events/s": Math.round(row["events/s"]),
-        "events/s ratio": floor ? (row["events/s"] / floor["events/s"]).toFixed(2) : "",
-      },
-    ]),
-  ),
-);
+async function measure(subject: Subject, url: string, settings: typeof defaults): Promise<Result> {
+  const { hostname, port } = new URL(url);
+  const sender = await subject.openSender({ host: hostname, port: Number(port) });
+  const receiver = await startReceiver(subject, url);
+  await warmUp(sender, receiver);
+  const total = settings.rate * settings.seconds;
+  const base = receiver.arrived;
+  await sendSteadily(sender, settings.rate, total);
+  await arrival(receiver, base + total);
+  const { p50Ms, p99Ms, gaps } = await receiver.report();
+  const perSecond = await flood(sender, receiver, settings.flood, settings.window);
+  const afterwards = await receiver.report();
+  if (gaps + afterwards.gaps > 0) throw new Error(`${subject.name} reported a gap`);
+  await receiver.close();
+  await sender.close();
+  return { p50Ms, p99Ms, perSecond };
+}
+
+async function compare(settings: typeof defaults): Promise<void> {
+  const redis = await startRedis();
+  const results = new Map<string, Result[]>(subjects.map(({ name }) => [name, []]));
+  for (let round = 0; round < settings.rounds; round += 1) {
+    for (const subject of subjects) {
+      await redis.send("FLUSHALL");
+      results.get(subject.name)?.push(await measure(subject, redis.url, settings));
+    }
+  }
+  await redis.stop();
+
+  const rows = [...results].map(([name, all]) => ({
+    name,
+    p50Ms: median(all.map(({ p50Ms }) => p50Ms)),
+    p99Ms: median(all.map(({ p99Ms }) => p99Ms)),
+    perSecond: median(all.map(({ perSecond }) => perSecond)),
+  }));
+  const floor = rows.find(({ name }) => name.startsWith("PUBLISH"));
+  const { rate, seconds, rounds, window } = settings;
+  console.log(
+    `publish to delivery across two processes: ${rate} events/s for ${seconds} s, then ${settings.flood} with at most ${window} on their way; median of ${rounds}`,
+  );
+  console.table(
+    Object.fromEntries(
+      rows.map(({ name, p50Ms, p99Ms, perSecond }) => [
+        name,
+        {
+          "p50 ms": p50Ms.toFixed(2),
+          "p99 ms": p99Ms.toFixed(2),
+          "p99 ratio": floor ? (p99Ms / floor.p99Ms).toFixed(2) : "",
+          "events/s": Math.round(perSecond),
+          "events/s ratio": floor ? (perSecond / floor.perSecond).toFixed(2) : "",
+        },
+      ]),
+    ),
+  );
+}
+
+const { values } = parseArgs({
+  options: { receive: { type: "string" }, from: { type: "string" } },
+  strict: false,
+});
+if (typeof values.receive === "string" && typeof values.from === "string")
+  await receive(values.receive, values.from);
+else await compare(numbers(defaults));

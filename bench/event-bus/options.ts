@@ -26,3 +26,6 @@ export function median(values: readonly number[]): number {
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A clock that all processes of the machine share, in microseconds. */
+export const monotonicUs = (): number => Number(process.hrtime.bigint() / 1000n);

@@ -3,110 +3,135 @@ import { createServer } from "node:http";
 import { createEventBus } from "@parallax/event-bus";
 import { redisTopicLog } from "@parallax/event-bus/redis";
 import { createAdapter } from "@socket.io/redis-streams-adapter";
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import { Server } from "socket.io";
 
-/** A way to tell another node what happened. */
-export interface Subject {
-  readonly name: string;
-  /** Two nodes on one Redis: `send` on one, `onArrival` and `onGap` on the other. Each number is sent once. */
-  open(url: string, onArrival: (index: number) => void, onGap: () => void): Promise<OpenSubject>;
+/** One event of a benchmark: its number, and when it was sent, by a clock that all processes of the machine share. */
+export interface Sample {
+  readonly index: number;
+  readonly sentAtUs: number;
 }
 
-export interface OpenSubject {
-  send(index: number): Promise<unknown>;
-  /** The stream that a log keeps, if there is one. */
+/** A way to tell another node what happened. `where` is Redis, as a client of ioredis finds it. */
+export interface Subject {
+  readonly name: string;
+  openSender(where: RedisOptions): Promise<Sender>;
+  openReceiver(where: RedisOptions, hear: Hearing): Promise<Closeable>;
+  /** The stream that a log is kept in, if there is one. */
   readonly stream: string | undefined;
-  /** Names of the connections on which the receiver hears of events, as `CLIENT LIST` has them. */
-  readonly receivers: string;
+}
+
+export interface Hearing {
+  readonly onArrival: (sample: Sample) => void;
+  /** What was sent before is not complete: told only by subjects that notice. */
+  readonly onGap: () => void;
+}
+
+export interface Closeable {
   close(): Promise<void>;
 }
 
+export interface Sender extends Closeable {
+  /** Resolves once Redis has it, where the subject says so. */
+  send(sample: Sample): Promise<unknown>;
+}
+
+/** The connection on which a receiver hears, as `CLIENT LIST` names it. */
+export const receiverName = "bench-receiver";
+
+/** As many as the adapter keeps by default. */
 const maxEntries = 10_000;
+
+function connect(where: RedisOptions, more: RedisOptions = {}): Redis {
+  const client = new Redis({ ...where, ...more });
+  client.on("error", () => {});
+  return client;
+}
 
 /** Ours: ordered, with a log, and every loss is reported. */
 const eventBus: Subject = {
   name: "@parallax/event-bus",
-  async open(url, onArrival, onGap) {
-    const client = new Redis(url);
-    const [sender, receiver] = [client, client].map((source) =>
-      createEventBus({ store: redisTopicLog(source, { maxEntries }), onError: () => {} }),
-    );
-    if (!sender || !receiver) throw new Error("opening two buses: there are fewer");
-    await receiver.subscribe("bench", {}, (item) => {
-      if (item.type === "gap") onGap();
-      else onArrival(Number(item.event.index));
-    }).ready;
+  stream: "parallax:log:bench",
+  async openSender(where) {
+    const client = connect({ ...where, lazyConnect: true });
+    const bus = createEventBus({ store: redisTopicLog(client, { maxEntries }), onError: () => {} });
     return {
-      send: (index) => sender.publish("bench", { type: "step", index }),
-      stream: "parallax:log:bench",
-      receivers: "parallax:subscriber",
-      async close() {
-        await Promise.all([sender.close(), receiver.close()]);
-        client.disconnect();
-      },
+      send: (sample) => bus.publish("bench", { type: "step", ...sample }),
+      close: () => bus.close(),
     };
+  },
+  async openReceiver(where, { onArrival, onGap }) {
+    const client = connect({ ...where, lazyConnect: true });
+    const bus = createEventBus({ store: redisTopicLog(client), onError: () => {} });
+    await bus.subscribe("bench", {}, (item) => {
+      if (item.type === "gap") onGap();
+      else onArrival(sampleOf(item.event));
+    }).ready;
+    return { close: () => bus.close() };
   },
 };
 
 /** Redis as it is: no log, no order across a reconnect, and a loss is not noticed. The floor. */
-const pubSub: Subject = {
-  name: "PUBLISH / SUBSCRIBE",
-  async open(url, onArrival) {
-    const sender = new Redis(url);
-    const receiver = new Redis(url, { connectionName: "bench:receiver" });
-    receiver.on("error", () => {});
-    await receiver.subscribe("bench");
-    receiver.on("message", (_, payload: string) => {
-      const message: { index: number } = JSON.parse(payload);
-      onArrival(message.index);
-    });
+const pubSub = (name: string, options: RedisOptions): Subject => ({
+  name,
+  stream: undefined,
+  async openSender(where) {
+    const client = connect(where, options);
     return {
-      send: (index) => sender.publish("bench", JSON.stringify({ type: "step", index })),
-      stream: undefined,
-      receivers: "bench:receiver",
-      async close() {
-        sender.disconnect();
-        receiver.disconnect();
-      },
+      send: (sample) => client.publish("bench", JSON.stringify({ type: "step", ...sample })),
+      close: async () => client.disconnect(),
     };
   },
-};
+  async openReceiver(where, { onArrival }) {
+    const client = connect(where, { connectionName: receiverName });
+    await client.subscribe("bench");
+    client.on("message", (_, payload: string) => onArrival(sampleOf(JSON.parse(payload))));
+    return { close: async () => client.disconnect() };
+  },
+});
 
-/** What people reach for who use Socket.IO: its servers tell each other through a stream. */
+/** What people reach for who use Socket.IO: what one of its servers broadcasts reaches the others through a stream. */
 const streamsAdapter: Subject = {
   name: "@socket.io/redis-streams-adapter",
-  async open(url, onArrival) {
-    const clients = ["sender", "receiver"].map((role) => new Redis(url, { connectionName: `bench:${role}` }));
-    const servers = await Promise.all(
-      clients.map(async (client) => {
-        client.on("error", () => {});
-        const http = createServer();
-        const io = new Server(http, { adapter: createAdapter(client, { maxLen: maxEntries }) });
-        http.listen(0, "127.0.0.1");
-        await once(http, "listening");
-        return io;
-      }),
-    );
-    const [sender, receiver] = servers;
-    if (!sender || !receiver) throw new Error("opening two servers: there are fewer");
-    const first = new Promise<void>((resolve) => {
-      receiver.on("step", (index: number) => (index < 0 ? resolve() : onArrival(index)));
-    });
-    // Its reader begins at the end of the stream, some time later: the first to arrive shows that it has.
-    const knocking = setInterval(() => sender.serverSideEmit("step", -1), 20);
-    await first;
-    clearInterval(knocking);
-    return {
-      send: async (index) => sender.serverSideEmit("step", index),
-      stream: "socket.io",
-      receivers: "bench:receiver",
-      async close() {
-        await Promise.all(servers.map((server) => server.close()));
-        for (const client of clients) client.disconnect();
+  stream: "socket.io",
+  async openSender(where) {
+    const { io, close } = await openServer(connect(where));
+    return { send: async ({ index, sentAtUs }) => io.emit("step", index, sentAtUs), close };
+  },
+  async openReceiver(where, { onArrival }) {
+    const { io, close } = await openServer(connect(where, { connectionName: receiverName }));
+    // Where the adapter hands a broadcast of another server on to its own sockets: these are not what is measured.
+    Object.defineProperty(io.of("/").adapter, "onMessage", {
+      value(message: { readonly data?: { readonly packet?: { readonly data?: readonly unknown[] } } }) {
+        const [name, index, sentAtUs] = message.data?.packet?.data ?? [];
+        if (name === "step") onArrival({ index: Number(index), sentAtUs: Number(sentAtUs) });
       },
-    };
+    });
+    return { close };
   },
 };
 
-export const subjects: readonly Subject[] = [eventBus, pubSub, streamsAdapter];
+async function openServer(client: Redis): Promise<Closeable & { readonly io: Server }> {
+  const http = createServer();
+  const io = new Server(http, { adapter: createAdapter(client, { maxLen: maxEntries }) });
+  http.listen(0, "127.0.0.1");
+  await once(http, "listening");
+  return {
+    io,
+    async close() {
+      await io.close();
+      client.disconnect();
+    },
+  };
+}
+
+function sampleOf(event: Readonly<Record<string, unknown>>): Sample {
+  return { index: Number(event.index), sentAtUs: Number(event.sentAtUs) };
+}
+
+export const subjects: readonly Subject[] = [
+  eventBus,
+  pubSub("PUBLISH / SUBSCRIBE", {}),
+  pubSub("PUBLISH / SUBSCRIBE, auto-pipelined", { enableAutoPipelining: true }),
+  streamsAdapter,
+];
