@@ -4,12 +4,14 @@ import type { Election } from "@parallax/leader-election";
 import type { Membership } from "@parallax/membership";
 import type { RedisConnections } from "@parallax/redis";
 
-/** How long a node may be cut off from Redis before it takes no traffic: its agents and their tasks go on meanwhile. */
-const redisGraceMs = 30_000;
+/** The name of the check that tells whether Redis answers. */
+export const redisCheck = "redis";
 
 export interface WatchHealthOptions {
   readonly health: Health;
   readonly redis: RedisConnections | undefined;
+  /** How long a node may be cut off from Redis before it takes no traffic: its agents and their tasks go on meanwhile. */
+  readonly redisGraceMs: number;
   readonly election: Election;
   readonly membership: Membership;
   /** A node that runs alone on a Redis takes traffic only while it holds the lease: a second process waits its turn. */
@@ -17,12 +19,13 @@ export interface WatchHealthOptions {
 }
 
 /** The checks of a control-plane node. Liveness has none of them. */
-export function watchHealth({ health, redis, election, membership, mustLead }: WatchHealthOptions): void {
+export function watchHealth(options: WatchHealthOptions): void {
+  const { health, redis, redisGraceMs: graceMs, election, membership, mustLead } = options;
   if (redis) {
     health.check({
-      name: "redis",
+      name: redisCheck,
       severity: "critical",
-      graceMs: redisGraceMs,
+      graceMs,
       intervalMs: 1000,
       timeoutMs: 2500,
       async run() {

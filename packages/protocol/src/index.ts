@@ -69,6 +69,7 @@ export {
   type SubmitOptions,
   type SubmitQuery,
   submitExecutionSchema,
+  submitOptionsSchema,
   submitQuerySchema,
   type Task,
   taskSchema,

@@ -137,6 +137,9 @@ const redis = z
       .string()
       .regex(/^[^{}\s]*$/, "write it without braces and spaces")
       .default("parallax:"),
+    outageGrace: duration
+      .default(30_000)
+      .describe("How long a node that can't reach Redis still counts as ready."),
     durability: z
       .strictObject({ replicas: z.number().int().min(0).optional(), timeout: duration.default(1000) })
       .prefault({}),
@@ -193,6 +196,9 @@ export const configSchema = z
         retention: duration.default(86_400_000),
         maxFinished: count.default(1_000_000),
         defaultTimeout: duration.default(60_000),
+        maxOpen: count
+          .default(100_000)
+          .describe("How many open executions a node holds; then it answers 503."),
       })
       .prefault({}),
     agents: z

@@ -127,7 +127,8 @@ export function createCatalog(options: CatalogOptions): Catalog {
           `retrying execution ${id}: it is still ${value.status}; cancel it or wait for its end`,
         );
       }
-      const request: SubmitExecution = { pattern: value.pattern, input: value.input ?? null, options: {} };
+      const { pattern, input = null, options: wanted = {} } = value;
+      const request: SubmitExecution = { pattern, input, options: wanted };
       return (await catalog.submit({ request, caller, idempotencyKey, retryOf: id })).execution;
     },
   };

@@ -1,4 +1,4 @@
-import { patternDefinitionSchema } from "@parallax/protocol";
+import { patternDefinitionSchema, submitOptionsSchema } from "@parallax/protocol";
 import { z } from "zod";
 
 /** One attempt of a task: who was asked. Journaled before the task leaves (X3). */
@@ -52,6 +52,8 @@ export const executionRecordSchema = z.object({
   adoptions: z.number().int(),
   /** Digest of the request, to tell a repeated one from another under the same idempotency key. */
   requestDigest: z.string(),
+  /** What its caller decided for it, where that was anything: `/retry` decides the same. */
+  options: submitOptionsSchema.optional(),
   retryOf: z.string().optional(),
 });
 

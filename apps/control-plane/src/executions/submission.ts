@@ -55,6 +55,7 @@ export function draftExecution(submission: Submission, context: DraftContext): D
     adoptions: 0,
     // To run one execution again is not to run another of the same input again.
     requestDigest: digest(retryOf === undefined ? request : { ...request, retryOf }),
+    ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
     ...(retryOf === undefined ? {} : { retryOf }),
   };
   return { id, record };

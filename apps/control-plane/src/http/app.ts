@@ -40,6 +40,8 @@ export interface AnsweredRequest {
 export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, EventRoutesOptions {
   readonly catalog: Catalog;
   readonly authenticator: Authenticator;
+  /** @throws ParallaxError `redis_unavailable` while the store is known to be away */
+  readonly assertStore: () => void;
   readonly ha: HighAvailability;
   readonly patterns: Patterns;
   readonly logger: Logger;
@@ -64,7 +66,10 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   app.use(requestId, observe(clock, options.onAnswered), answerWell(draining));
   app.onError((error, context) => answerError(context, error, logger));
   app.notFound((context) => answerUnrouted(context, router, authenticator, logger));
-  app.use("/api/*", limitBody(maxBodyBytes));
+  app.use("/api/*", limitBody(maxBodyBytes), async (_, next) => {
+    options.assertStore();
+    await next();
+  });
   app.use("/ha/*", limitBody(64 * 1024));
 
   for (const probe of [getHealth, getLiveness, getReadiness])

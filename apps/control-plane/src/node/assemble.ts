@@ -123,7 +123,8 @@ function healthOf(node: NodeContext & ClusterParts): Health {
   const { config, backends, nodeId, clock, logger, election, membership } = node;
   const health = createHealth({ clock, logger, serviceId: nodeId });
   const mustLead = !config.highAvailability.enabled && backends.kind === "redis";
-  watchHealth({ health, redis: backends.redis, election, membership, mustLead });
+  const { outageGrace: redisGraceMs } = config.redis;
+  watchHealth({ health, redis: backends.redis, redisGraceMs, election, membership, mustLead });
   return health;
 }
 

@@ -1,9 +1,9 @@
-import { ParallaxError } from "@parallax/core";
 import type { Hono } from "hono";
 import { createHighAvailability, type HighAvailability } from "../high-availability.ts";
 import { type AppEnvironment, createApp } from "../http/app.ts";
 import type { Authenticator } from "../http/auth.ts";
 import { version } from "../version.ts";
+import { createAdmission } from "./admission.ts";
 import type { NodeParts } from "./assemble.ts";
 
 /** What an operator may ask of this node's cluster. */
@@ -31,7 +31,7 @@ export function createRoutes(
   authenticator: Authenticator,
 ): Hono<AppEnvironment> {
   const { config, backends, collections, work, health, metrics, bus, clock, logger, drain, traffic } = node;
-  const { clusterMetrics } = node;
+  const { store, clusterMetrics } = node;
   return createApp({
     authenticator,
     ha,
@@ -46,7 +46,16 @@ export function createRoutes(
     logger,
     version,
     draining: drain.signal,
-    admit: () => admit(node),
+    ...createAdmission({
+      clock,
+      health,
+      store,
+      isConnected: () => backends.redis === undefined || backends.redis.data.state === "ready",
+      draining: drain.signal,
+      open: () => work.ownership.open,
+      maxOpen: config.executions.maxOpen,
+      isLineFull: () => work.isLineFull(),
+    }),
     maxBodyBytes: config.server.maxBody,
     health: (request) => health.handle(request),
     metrics: (accept) => metrics.expose(accept),
@@ -56,26 +65,4 @@ export function createRoutes(
       metrics.observeHttp(request);
     },
   });
-}
-
-/** Whether a new execution is taken now. @throws ParallaxError `not_ready`, `store_full` */
-async function admit({ health, store, backends, drain }: NodeParts): Promise<void> {
-  const { redis } = backends;
-  if (health.snapshot().state === "starting") {
-    throw new ParallaxError(
-      "not_ready",
-      "submitting an execution: this node is still starting; try again in a moment",
-    );
-  }
-  if (redis && redis.data.state !== "ready") {
-    throw new ParallaxError(
-      "not_ready",
-      "submitting an execution: this node has no connection to Redis; try again in a moment",
-    );
-  }
-  if (!drain.signal.aborted && !(await store.admits())) {
-    const message =
-      "submitting an execution: the store is nearly full; free memory, shorten executions.retention, or raise maxmemory";
-    throw new ParallaxError("store_full", message);
-  }
 }

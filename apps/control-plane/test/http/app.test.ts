@@ -31,6 +31,7 @@ describe("the HTTP API", () => {
       version: "0.0.0",
       maxBodyBytes: 1000,
       admit: unused,
+      assertStore: unused,
       heldBy: unused,
       redisKeyOf: unused,
       health: unused,

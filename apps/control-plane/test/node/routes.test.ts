@@ -154,6 +154,7 @@ describe("the HTTP API of a node", () => {
         expect(answer?.status).toBe(200);
         expect(exactly(executionSchema, answer?.body)).toMatchObject({ id: first.id, result: "once" });
       }
+      expect(again?.headers.get("Idempotent-Replayed")).toBe("true");
       const other = await post("/api/executions", { pattern: "echo", input: "twice" }, headers);
       expect(errorOf(other, 422)).toMatchObject({
         code: "idempotency_key_reused",
@@ -198,6 +199,22 @@ describe("the HTTP API of a node", () => {
       expect(pages).toBeGreaterThan(2);
     });
 
+    it("GET refuses a cursor of another list", async () => {
+      const first = await call(`${url}/api/executions?pattern=echo-by-number&status=completed&limit=1`);
+      const { cursor = "" } = exactly(executionPageSchema, first.body);
+      expect(cursor).not.toBe("");
+      const same = `pattern=echo-by-number&status=completed&limit=5&cursor=${cursor}`;
+      expect((await call(`${url}/api/executions?${same}`)).status).toBe(200);
+      for (const path of [
+        `executions?cursor=${cursor}`,
+        `executions?status=completed&cursor=${cursor}`,
+        `executions?pattern=echo&status=completed&cursor=${cursor}`,
+        `executions?pattern=echo-by-number&status=failed&cursor=${cursor}`,
+        `agents?cursor=${cursor}`,
+      ])
+        expect(errorOf(await call(`${url}/api/${path}`), 400).code, path).toBe("invalid_cursor");
+    });
+
     it("POST …/cancel ends one, and its agent hears of it", async () => {
       const { id } = await running();
       const answer = await post(`/api/executions/${id}/cancel`, {});
@@ -221,6 +238,16 @@ describe("the HTTP API of a node", () => {
       expect(errorOf(await post("/api/executions/exec_none/cancel", {}), 404).code).toBe(
         "execution_not_found",
       );
+    });
+
+    it("POST …/retry keeps what its caller had decided", async () => {
+      const body = { pattern: "nobody", options: { timeout: "150ms", retries: 3 } };
+      const first = execution(await post("/api/executions?wait=10s", body));
+      expect(first.status).toBe("failed");
+      const again = execution(await post(`/api/executions/${first.id}/retry`, {}));
+      const fields = nodes.space.records.shelf(0, "execution").records.get(again.id)?.fields;
+      expect(JSON.parse(fields?.get("options") ?? "{}")).toEqual(body.options);
+      expect(JSON.parse(fields?.get("definition") ?? "{}")).toMatchObject(body.options);
     });
 
     it("POST …/retry runs one again, as another, and never what is open", async () => {

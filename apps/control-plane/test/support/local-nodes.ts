@@ -2,7 +2,13 @@ import { ParallaxAgent, type TaskHandler } from "@parallax/agent";
 import { createClient, type ParallaxClient } from "@parallax/client";
 import { type Logger, noopLogger } from "@parallax/core";
 import type { PatternDefinition } from "@parallax/protocol";
-import { createMemorySpace, type MemorySpace, memoryBackends } from "../../src/backends.ts";
+import {
+  createMemorySpace,
+  type MemorySpace,
+  memoryBackends,
+  redisBackends,
+  usesRedis,
+} from "../../src/backends.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Setting } from "../../src/config/sources.ts";
 import { runNode } from "../../src/node/run-node.ts";
@@ -63,7 +69,7 @@ export function settingsOf(settings: Settings): Setting[] {
   }));
 }
 
-/** Starts nodes `node-0`, `node-1`, … and waits until all are ready. */
+/** Starts nodes `node-0`, `node-1`, … and waits until all are ready: on Redis where the settings name one. */
 export async function startNodes(count: number, settings: Settings = {}): Promise<LocalNodes> {
   const space = createMemorySpace();
   const nodes: LocalNode[] = [];
@@ -75,8 +81,9 @@ export async function startNodes(count: number, settings: Settings = {}): Promis
     const controller = new AbortController();
     let onReady: (url: string) => void = () => {};
     const ready = new Promise<string>((resolve) => (onReady = resolve));
+    const backends = usesRedis(config) ? redisBackends(config, logger, () => {}) : memoryBackends(space);
     const ended = runNode(
-      { config, backends: memoryBackends(space), logger, onReady: ({ url }) => onReady(url) },
+      { config, backends, logger, onReady: ({ url }) => onReady(url) },
       controller.signal,
     );
     ended.catch(() => {});

@@ -133,16 +133,16 @@ export interface SubmitOptions {
   readonly retries?: number | undefined;
 }
 
+export const submitOptionsSchema: ObjectSchema<SubmitOptions> = z.strictObject({
+  timeout: durationSchema.optional().meta({ description: "Replaces the pattern's time limit." }),
+  retries: z.int().min(0).max(100).optional().meta({ description: "Replaces the pattern's retries." }),
+});
+
 export const submitExecutionSchema: ObjectSchema<SubmitExecution> = z
   .strictObject({
     pattern: patternNameSchema,
     input: z.unknown().default(null).meta({ description: "Given to every agent as it is. Default null." }),
-    options: z
-      .strictObject({
-        timeout: durationSchema.optional(),
-        retries: z.int().min(0).max(100).optional(),
-      })
-      .default({}),
+    options: submitOptionsSchema.default({}),
   })
   .meta({ id: "SubmitExecution" });
 
