@@ -50,12 +50,10 @@ export interface Work {
   readonly patterns: Patterns;
   readonly finals: Finals;
   readonly peers: Peers;
-  /** Whether no further task may wait for agents of this node (S7). */
-  isLineFull(): boolean;
 }
 
 /** How many tasks may wait for agents on one node (S7). */
-const lineLimit = 100_000;
+export const lineLimit = 100_000;
 
 export function createWork(options: WorkOptions): Work {
   const { config, nodeId, collections, bus, membership, clock, random, storeTime, logger } = options;
@@ -67,7 +65,6 @@ export function createWork(options: WorkOptions): Work {
 
   const taskTimes = createTaskTimes(clock, options.onAttempt);
   const dispatcher = createDispatcher({ roster: () => roster, limit: lineLimit });
-  const isLineFull = (): boolean => dispatcher.waiting >= lineLimit;
   const roster = createRoster((agentId) => dispatcher.onFree(agentId));
   const sessions = createSessions({ ...base, agents, owner });
   const exchange = createExchange({
@@ -118,17 +115,5 @@ export function createWork(options: WorkOptions): Work {
     tellOwner: (target) => peers.send(target, { type: "adopt", from: nodeId }),
     defaultTimeoutMs: config.executions.defaultTimeout,
   });
-  return {
-    hub,
-    roster,
-    sessions,
-    dispatcher,
-    exchange,
-    ownership,
-    catalog,
-    patterns,
-    finals,
-    peers,
-    isLineFull,
-  };
+  return { hub, roster, sessions, dispatcher, exchange, ownership, catalog, patterns, finals, peers };
 }

@@ -3,6 +3,7 @@ import { createHighAvailability, type HighAvailability } from "../high-availabil
 import { type AppEnvironment, createApp } from "../http/app.ts";
 import type { Authenticator } from "../http/auth.ts";
 import { version } from "../version.ts";
+import { lineLimit } from "../work.ts";
 import { createAdmission } from "./admission.ts";
 import type { NodeParts } from "./assemble.ts";
 
@@ -54,7 +55,7 @@ export function createRoutes(
       draining: drain.signal,
       open: () => work.ownership.open,
       maxOpen: config.executions.maxOpen,
-      isLineFull: () => work.isLineFull(),
+      isLineFull: () => work.dispatcher.waiting >= lineLimit,
     }),
     maxBodyBytes: config.server.maxBody,
     health: (request) => health.handle(request),

@@ -89,6 +89,7 @@ describe("loading the configuration", () => {
       expect(config.redis).toEqual({
         url: "redis://c:3",
         keyPrefix: "p:",
+        outageGrace: 30_000,
         durability: { timeout: 1000 },
         partitions: 16,
       });

@@ -16,11 +16,11 @@ const defaults = {
     memberHealth: { checkIntervalMs: 5000, timeoutMs: 3000, unhealthyThreshold: 3, removeAfterMs: 600_000 },
     stateSync: { batchSize: 128 },
   },
-  redis: { keyPrefix: "parallax:", durability: { timeout: 1000 }, partitions: 16 },
+  redis: { keyPrefix: "parallax:", outageGrace: 30_000, durability: { timeout: 1000 }, partitions: 16 },
   node: {},
   server: { port: 8080, drainTimeout: 30_000, maxBody: 1024 ** 2, auth: { tokens: [] } },
   patterns: { directory: "./patterns" },
-  executions: { retention: 24 * 3_600_000, maxFinished: 1_000_000, defaultTimeout: 60_000 },
+  executions: { retention: 24 * 3_600_000, maxFinished: 1_000_000, defaultTimeout: 60_000, maxOpen: 100_000 },
   agents: { reconnectGrace: 30_000, maxPayload: 1024 ** 2 },
   log: { level: "info", format: "json" },
 };
@@ -38,6 +38,7 @@ redis:
   username: parallax
   password: secret
   keyPrefix: "staging:"
+  outageGrace: 10s
   durability: { replicas: 2, timeout: 250ms }
   partitions: 32
 node: { id: node-7, address: "10.0.0.7:9000", zone: zone-a }
@@ -48,7 +49,7 @@ server:
   maxBody: 2MiB
   auth: { tokens: [{ token: "12345678", role: api }, { token: "87654321", role: agent }] }
 patterns: { directory: /etc/patterns }
-executions: { retention: 2h, maxFinished: 10, defaultTimeout: 5s }
+executions: { retention: 2h, maxFinished: 10, defaultTimeout: 5s, maxOpen: 20 }
 agents: { reconnectGrace: 10s, maxPayload: 512KiB }
 log: { level: debug, format: pretty }
 `;
@@ -82,6 +83,7 @@ describe("the configuration's schema", () => {
         username: "parallax",
         password: "secret",
         keyPrefix: "staging:",
+        outageGrace: 10_000,
         durability: { replicas: 2, timeout: 250 },
         partitions: 32,
       },
@@ -99,7 +101,7 @@ describe("the configuration's schema", () => {
         },
       },
       patterns: { directory: "/etc/patterns" },
-      executions: { retention: 7_200_000, maxFinished: 10, defaultTimeout: 5000 },
+      executions: { retention: 7_200_000, maxFinished: 10, defaultTimeout: 5000, maxOpen: 20 },
       agents: { reconnectGrace: 10_000, maxPayload: 512 * 1024 },
       log: { level: "debug", format: "pretty" },
     });
