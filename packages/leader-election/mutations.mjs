@@ -30,7 +30,7 @@ export const mutations = [
   lease("L2: decided under this lineage", "if (request.lineage !== reading.lineage) return false;", ""),
   lease("L2: the expected term", "record?.term !== expected?.term || ", ""),
   lease("L2: the expected renewal", " || record?.renewal !== expected?.renewal", ""),
-  lease("L2: vacant only on an old store", " && reading.storeUptimeMs > request.leaseDurationMs", ""),
+  lease("L2: vacant only on an old store", " && reading.storeRemembersMs > request.leaseDurationMs", ""),
   lease("L2: vacant only without a record", "return record === undefined && reading", "return reading"),
   lease("L2: a record of this lineage", " || record.lineage !== reading.lineage", ""),
   lease("L2: expired by the store's clock", " && storeTimeMs >= record.expiresAtMs", ""),
@@ -97,7 +97,7 @@ export const mutations = [
     "afterMs",
   ),
   candidate("L2: a missing record only for who never saw one", " && !state.sawRecord", ""),
-  candidate("L2: a missing record only on an old store", " && storeUptimeMs > rules.leaseDurationMs", ""),
+  candidate("L2: a missing record only on an old store", " && storeRemembersMs > rules.leaseDurationMs", ""),
   candidate("L2: onMissingRecord", 'rules.onMissingRecord === "acquire" && ', ""),
   candidate(
     "B2: nothing of another lineage",
@@ -221,7 +221,9 @@ export const mutations = [
     "then return false end\n  if basis == 'waited'",
     "then end\n  if basis == 'waited'",
   ),
-  scripts("L2 in Lua: uptime", " and uptime > duration end", " end"),
+  scripts("L2 in Lua: nothing lost for a lease", " and remembers > duration end", " end"),
+  scripts("L2 in Lua: told to forget", "{'flushall', 'flushdb', 'swapdb'}", "{}"),
+  scripts("L2 in Lua: evicted", "evicted ~= '0' or ", ""),
   scripts(
     "L5 in Lua: incarnation",
     " and record.incarnation == incarnation and record.state",

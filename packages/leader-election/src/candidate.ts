@@ -121,7 +121,7 @@ export function nextCandidateStep(
   clock: Pick<Clock, "elapsedAtLeast">,
 ): CandidateStep {
   if (!state.latest || !state.firstSight) return { step: "look", afterMs: 0 };
-  const { record, lineage, storeTimeMs, storeUptimeMs } = state.latest.reading;
+  const { record, lineage, storeTimeMs, storeRemembersMs } = state.latest.reading;
   const expected = record && { term: record.term, renewal: record.renewal };
   const take = (basis: AcquireBasis): CandidateStep => ({ step: "take", basis, expected, lineage });
 
@@ -138,7 +138,7 @@ export function nextCandidateStep(
   }
   if (!record) {
     const mayBeFirst = rules.onMissingRecord === "acquire" && !state.sawRecord;
-    return mayBeFirst && storeUptimeMs > rules.leaseDurationMs ? take("vacant") : { step: "mark-loss" };
+    return mayBeFirst && storeRemembersMs > rules.leaseDurationMs ? take("vacant") : { step: "mark-loss" };
   }
   if (leftToWaitMs <= 0) return take("waited");
   // B2: a record from before a fail-over or a restart says nothing about now, and neither does a placeholder.

@@ -159,15 +159,15 @@ function describeGrants({ it }: TestApi, run: Run): void {
   it(
     "L2: grants `vacant` once the store is older than a lease",
     run(async (backend, store) => {
-      while ((await store.read()).storeUptimeMs <= 500) await backend.pass(100);
+      while ((await store.read()).storeRemembersMs <= 500) await backend.pass(100);
       await granted(store, { basis: "vacant", leaseDurationMs: 500 });
     }),
   );
   it(
     "L2: refuses `vacant` while the store is younger than a lease",
     run(async (_, store) => {
-      const { storeUptimeMs } = await store.read();
-      const outcome = await acquire(store, { basis: "vacant", leaseDurationMs: storeUptimeMs + 60_000 });
+      const { storeRemembersMs } = await store.read();
+      const outcome = await acquire(store, { basis: "vacant", leaseDurationMs: storeRemembersMs + 60_000 });
       equal(outcome.outcome, "refused");
       equal(outcome.reading.record, undefined);
     }),
@@ -510,7 +510,7 @@ function describeRestarts({ it }: TestApi, run: Run): void {
       const after = await store.read();
       notEqual(after.lineage, before.lineage);
       notEqual(after.storeRunId, before.storeRunId);
-      ok(after.storeUptimeMs < 10_000);
+      ok(after.storeRemembersMs < 10_000);
       equal(after.record?.state, "released");
       equal((await acquire(store, { basis: "tombstone" })).outcome, "refused");
       await granted(store, { leaseDurationMs: 50 });

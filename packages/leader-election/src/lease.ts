@@ -45,7 +45,7 @@ function mayAcquire(reading: LeaseReading, request: AcquireRequest): boolean {
   if (request.lineage !== reading.lineage) return false;
   if (record?.term !== expected?.term || record?.renewal !== expected?.renewal) return false;
   if (basis === "waited") return true;
-  if (basis === "vacant") return record === undefined && reading.storeUptimeMs > request.leaseDurationMs;
+  if (basis === "vacant") return record === undefined && reading.storeRemembersMs > request.leaseDurationMs;
   if (record === undefined || record.lineage !== reading.lineage) return false;
   if (basis === "expired") return record.state === "held" && storeTimeMs >= record.expiresAtMs;
   const reservedForAnother =

@@ -95,25 +95,26 @@ export function memoryLeaseSpace(options: MemoryLeaseSpaceOptions = {}): MemoryL
   let process = {
     lineage: randomId("", random),
     runId: randomId("", random),
-    startedAtMs: clock.now() - uptimeMs,
+    rememberSinceMs: clock.now() - uptimeMs,
   };
 
   const hint = (): void => void clock.after(0, () => hints.emit());
   const startProcess = (kept: LeaseRecord | undefined): void => {
     record = kept;
-    process = { lineage: randomId("", random), runId: randomId("", random), startedAtMs: clock.now() };
+    process = { lineage: randomId("", random), runId: randomId("", random), rememberSinceMs: clock.now() };
   };
   return {
     reading: () => ({
       record,
       storeTimeMs: clock.wall() + stepMs,
       lineage: process.lineage,
-      storeUptimeMs: clock.now() - process.startedAtMs,
+      storeRemembersMs: clock.now() - process.rememberSinceMs,
       storeRunId: process.runId,
     }),
     restart: ({ keepData }) => startProcess(keepData ? record : undefined),
     flush() {
       record = undefined;
+      process.rememberSinceMs = clock.now();
     },
     snapshot: () => ({ record }),
     failOver: (to) => startProcess(to.record),

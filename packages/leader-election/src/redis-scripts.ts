@@ -15,7 +15,7 @@ import { appendEventsLua, defineScript, nowLua, type Script, serverIdentityLua }
  *   ARGV[4]  epoch that a new log takes
  *   ARGV[5]  tag of the event
  * and returns
- *   { outcome, now (ms), lineage, uptime (ms), run id, the record's fields in the order of `leaseFields`, or none }
+ *   { outcome, now (ms), lineage, remembers (ms), run id, the record's fields in the order of `leaseFields`, or none }
  */
 
 /** The fields of the record, in the order of the scripts' answers. Absent values are empty strings. */
@@ -45,8 +45,20 @@ const fieldsLua = `{${leaseFields.map((field) => `'${field}'`).join(", ")}}`;
 
 /** Reads the record and the circumstances. A damaged record ends the script before it writes anything. */
 const recordLua = `
+-- L2: an absent record is a first start only where the server has lost nothing. What it was told to forget, or had to, shows
+-- in counters that go back to its start; whether it was promoted, and so may never have had a record, in its second lineage.
+local function may_have_lost()
+  local counters = redis.call('INFO', 'commandstats')
+  for _, name in ipairs({'flushall', 'flushdb', 'swapdb'}) do
+    if string.find(counters, 'cmdstat_' .. name .. ':', 1, true) then return true end
+  end
+  local evicted = string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
+  local earlier = string.match(redis.call('INFO', 'replication'), 'master_replid2:(%w+)')
+  return evicted ~= '0' or string.find(earlier or '', '[^0]') ~= nil
+end
+
 local now = math.floor(now_ms())
-local lineage, run_id, uptime = server_identity()
+local lineage, run_id, remembers = server_identity()
 local field_names = ${fieldsLua}
 local numeric = {'term', 'renewal', 'expiresAtMs', 'leaseDurationMs', 'priority', 'reservedUntilMs', 'termsGranted'}
 
@@ -63,10 +75,12 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
     record[name] = tonumber(record[name])
     if not record[name] then return redis.error_reply('DAMAGED ' .. KEYS[1] .. ' has no number in ' .. name) end
   end
+elseif may_have_lost() then
+  remembers = 0
 end
 
 local function answer(outcome, shown)
-  local reply = {outcome, text(now), lineage, text(uptime), run_id}
+  local reply = {outcome, text(now), lineage, text(remembers), run_id}
   if shown then
     for _, name in ipairs(field_names) do reply[#reply + 1] = text(shown[name]) end
   end
@@ -134,7 +148,7 @@ local function may_acquire()
   if record then term, renewal = text(record.term), text(record.renewal) end
   if term ~= ${arg(4)} or renewal ~= ${arg(5)} then return false end
   if basis == 'waited' then return true end
-  if basis == 'vacant' then return record == nil and uptime > duration end
+  if basis == 'vacant' then return record == nil and remembers > duration end
   if not record or record.lineage ~= lineage then return false end
   if basis == 'expired' then return record.state == 'held' and now >= record.expiresAtMs end
   if basis ~= 'tombstone' or record.state == 'held' then return false end

@@ -124,12 +124,12 @@ function callOptions(bounds: CallBounds | undefined): CallOptions {
 function decodeAnswer(script: Script, reply: RedisReply): Omit<Answer, "replicas"> {
   if (!Array.isArray(reply)) throw invalidReply(script, "an array");
   const texts = reply.map((part: RedisReply) => String(part ?? ""));
-  const [outcome = "", storeTime = "", lineage = "", uptime = "", storeRunId = "", ...rest] = texts;
+  const [outcome = "", storeTime = "", lineage = "", remembers = "", storeRunId = "", ...rest] = texts;
   const record = decodeRecord(script, rest.slice(0, leaseFields.length));
   const replaced = decodeRecord(script, rest.slice(leaseFields.length));
   const storeTimeMs = decodeNumber(script, "the time", storeTime);
-  const storeUptimeMs = decodeNumber(script, "the uptime", uptime);
-  return { outcome, reading: { record, storeTimeMs, lineage, storeUptimeMs, storeRunId }, replaced };
+  const storeRemembersMs = decodeNumber(script, "the time since it lost anything", remembers);
+  return { outcome, reading: { record, storeTimeMs, lineage, storeRemembersMs, storeRunId }, replaced };
 }
 
 function decodeRecord(script: Script, values: readonly string[]): LeaseRecord | undefined {

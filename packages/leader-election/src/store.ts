@@ -42,8 +42,11 @@ export interface LeaseReading {
   /** The store's own clock in ms. */
   readonly storeTimeMs: number;
   readonly lineage: string;
-  /** How long the store's process has been up, in ms. */
-  readonly storeUptimeMs: number;
+  /**
+   * For how long the store has certainly lost nothing, in ms: since its process began; 0 where it was told to forget since
+   * (`FLUSHALL`), had to (eviction), or was promoted. Of use only where there is no record, and worked out only there.
+   */
+  readonly storeRemembersMs: number;
   /** A random mark of the store's process, new with each start. */
   readonly storeRunId: string;
 }
@@ -51,7 +54,7 @@ export interface LeaseReading {
 /**
  * Why a candidate believes that it may take the lease; the store checks again what it can:
  * `tombstone` (released or deposed, same lineage, not reserved for another), `expired` (by store time, same lineage),
- * `vacant` (no record, store up for longer than a lease), `waited` (a full lease on the candidate's own clock since it
+ * `vacant` (no record, nothing lost by the store for longer than a lease), `waited` (a full lease on the candidate's own clock since it
  * first saw this very record: checked by comparing term, renewal and lineage only).
  */
 export type AcquireBasis = "tombstone" | "expired" | "vacant" | "waited";

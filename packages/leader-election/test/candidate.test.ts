@@ -45,7 +45,7 @@ function candidate(change: Partial<typeof rules> | { onMissingRecord: "wait" } =
     clock,
     sees(record: LeaseRecord | undefined, reading: Partial<LeaseReading> = {}, roundTripMs = 1) {
       const storeTimeMs = timeline.nowMs;
-      const defaults = { record, storeTimeMs, lineage: "L1", storeUptimeMs: 1e9, storeRunId: "R1" };
+      const defaults = { record, storeTimeMs, lineage: "L1", storeRemembersMs: 1e9, storeRunId: "R1" };
       state = observe(state, { ...defaults, ...reading }, roundTripMs, clock, all);
       return nextCandidateStep(state, all, clock);
     },
@@ -69,7 +69,7 @@ describe("a candidate (L2)", () => {
     });
 
     it("marks the loss if the store is younger than a lease (B2)", () => {
-      expect(candidate().sees(undefined, { storeUptimeMs: 15_000 })).toEqual({ step: "mark-loss" });
+      expect(candidate().sees(undefined, { storeRemembersMs: 15_000 })).toEqual({ step: "mark-loss" });
     });
 
     it("marks the loss if it ever saw a record", () => {

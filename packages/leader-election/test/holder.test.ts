@@ -41,7 +41,7 @@ const reading = (change: Partial<LeaseRecord> = {}): LeaseReading => ({
   record: { ...record, ...change },
   storeTimeMs: 0,
   lineage: "L1",
-  storeUptimeMs: 1e9,
+  storeRemembersMs: 1e9,
   storeRunId: "R1",
 });
 

@@ -1,6 +1,8 @@
+import { createConnections, createKeySpace } from "@parallax/redis";
 import { describeBackend, eventually, type SentinelFixture, startSentinel } from "@parallax/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leaseStoreConformance } from "../src/conformance.ts";
+import { redisLeaseStore } from "../src/redis.ts";
 import { startLiveCluster } from "./support/live-cluster.ts";
 import { redisBackend } from "./support/redis-backend.ts";
 
@@ -38,6 +40,10 @@ describeBackend("redis-sentinel", "lease store", () => {
           message: "a leader after the primary was killed",
         },
       );
+      // L2: a promoted replica may never have had a record that its primary had, so none is no first start.
+      await using connections = createConnections(sentinel.where);
+      await using elsewhere = redisLeaseStore(connections, { keySpace: createKeySpace({ prefix: "new:" }) });
+      expect((await elsewhere.read()).storeRemembersMs).toBe(0);
       const tokens = cluster.nodes.flatMap((node) => node.tokens);
       expect(new Set(tokens).size).toBe(tokens.length);
       expect(cluster.overlaps).toBe(0);

@@ -54,6 +54,39 @@ describeBackend("redis-standalone", "lease store", () => {
       await expect(store.read()).rejects.toMatchObject({ code: "redis_reply" });
     });
 
+    it.each([
+      ["FLUSHALL", {}],
+      ["FLUSHDB", {}],
+      ["SWAPDB", {}],
+      ["an eviction", { maxmemory: "4mb", "maxmemory-policy": "allkeys-lru" }],
+    ])(
+      "L2: a server that has seen %s does not take an absent record for a first start",
+      async (how, config) => {
+        const fresh = await startRedis({ config });
+        try {
+          await using connections = createConnections({ url: fresh.url });
+          await using store = redisLeaseStore(connections, { keySpace });
+          await eventually(async () => (await store.read()).storeRemembersMs >= 1000);
+          if (how === "an eviction") {
+            for (let index = 0; index < 60; index += 1)
+              await fresh.send("SET", `filler:${index}`, "x".repeat(100_000));
+          } else {
+            await fresh.send(how, ...(how === "SWAPDB" ? [0, 1] : []));
+          }
+          expect((await store.read()).storeRemembersMs).toBe(0);
+          const { lineage } = await store.read();
+          const request = { nodeId: "anna", incarnation: "i", basis: "vacant" as const, expected: undefined };
+          const rest = { lineage, leaseDurationMs: 500, aboveTerm: 0, termsGranted: 0, priority: 0 };
+          expect((await store.acquire({ ...request, ...rest }, bounds)).outcome).toBe("refused");
+          // What is there is believed as ever: only absence means less.
+          await store.acquire({ ...request, ...rest, basis: "waited" }, bounds);
+          expect((await store.read()).storeRemembersMs).toBeGreaterThanOrEqual(1000);
+        } finally {
+          await fresh.stop();
+        }
+      },
+    );
+
     it("needs no script that Redis still knows", async () => {
       await using connections = createConnections({ url: redis.url });
       await using store = redisLeaseStore(connections, { keySpace });

@@ -1,4 +1,4 @@
-import type { LeaseRecord, LeaseStore } from "../../src/index.ts";
+import type { LeaseReading, LeaseRecord, LeaseStore } from "../../src/index.ts";
 import { type MemoryLeaseSpace, memoryLeaseStore } from "../../src/memory.ts";
 
 /** Sees what takes effect at the store, whether or not anybody hears of it. */
@@ -7,6 +7,8 @@ export interface StoreWatch {
   count(what: string): void;
   /** The term in the record, and every valid one, may from now on overlap others. */
   deposed(before: LeaseRecord | undefined): void;
+  /** A term was granted, whether or not its holder hears of it. */
+  granted(term: number, before: LeaseReading): void;
   released(term: number): void;
 }
 
@@ -16,7 +18,9 @@ export function watchedStore(space: MemoryLeaseSpace, watch: StoreWatch): LeaseS
   return {
     ...inner,
     async acquire(request, bounds) {
+      const before = space.reading();
       const result = await inner.acquire(request, bounds);
+      if (result.outcome === "granted") watch.granted(result.term, before);
       watch.count(`acquire ${request.basis}: ${result.outcome}`);
       return result;
     },
@@ -26,6 +30,12 @@ export function watchedStore(space: MemoryLeaseSpace, watch: StoreWatch): LeaseS
       const isOwn = before?.term === request.term;
       watch.count(`renew: ${result.outcome}${result.outcome === "renewed" && !isOwn ? " over a loss" : ""}`);
       return result;
+    },
+    async markLoss(request) {
+      const before = space.reading().record;
+      const reading = await inner.markLoss(request);
+      if (!before) watch.count("loss marked");
+      return reading;
     },
     async release(request, bounds) {
       const before = space.reading().record;
