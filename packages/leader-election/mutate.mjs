@@ -10,7 +10,7 @@ import { mutations } from "./mutations.mjs";
 /** A mutant that makes the tests hang is found out as well. */
 const timeoutMs = 90_000;
 const suites = {
-  unit: ["candidate", "holder", "election.test", "memory", "known-bugs", "health-check"],
+  unit: ["candidate", "holder", "election.test", "memory", "known-bugs", "health-check", "watchdog.test"],
   redis: ["redis.test", "redis-rules"],
 };
 

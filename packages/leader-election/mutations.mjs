@@ -48,6 +48,11 @@ export const mutations = [
   lease("writing anew only while valid", "!(isBelowOurs && request.reassert)", "!isBelowOurs"),
   lease("writing anew at all", "!(isBelowOurs && request.reassert)", "true"),
   lease(
+    "a late copy makes nothing younger",
+    "Math.max(isOurs ? record.heldForMs : 0, request.heldForMs)",
+    "request.heldForMs",
+  ),
+  lease(
     "L2: no renewal number twice",
     "record.renewal + 1 : Math.floor(storeTimeMs)",
     "record.renewal + 1 : 1",
@@ -73,6 +78,12 @@ export const mutations = [
   candidate("T3: store time only where it agrees", "state.believesStoreTime ? take", "true ? take"),
   candidate("B1: believed since before the record", " && wentAlike(before)", ""),
   candidate("B1: believed at every look", "(!isSame || state.believesStoreTime) && ", ""),
+  candidate(
+    "B1: renewals as far apart as for the holder",
+    "return storeMs >= after.heldForMs",
+    "return true || storeMs >= after.heldForMs",
+  ),
+  candidate("B1: renewals of one term", "before.term !== after.term || ", ""),
   candidate("T3: not ahead", "storeMs <= ownMs - later.roundTripMs + toleranceMs && ", ""),
   candidate("T3: not behind", " && storeMs >= ownMs + earlier.roundTripMs - toleranceMs", ""),
   candidate(
@@ -126,6 +137,11 @@ export const mutations = [
     "rules.renewDeadlineMs - clock.elapsedAtMost(state.confirmedAt)",
     "rules.renewDeadlineMs - clock.elapsedAtLeast(state.confirmedAt)",
   ),
+  holder(
+    "T3: held for the most",
+    "Math.ceil(clock.elapsedAtMost(state.attemptedAt))",
+    "Math.ceil(clock.elapsedAtMost(state.grantedAt)) - state.heldForMs",
+  ),
   holder("T1: from the mark before sending", "confirmedAt: sentAt };", "confirmedAt: now };"),
   holder("L3: replicas must acknowledge", "if (outcome.replicas < rules.replicas) return next;", ""),
   holder("L3: the grant, too", "grant.replicas >= rules.replicas ? sentAt : undefined", "sentAt"),
@@ -165,6 +181,23 @@ export const mutations = [
     'await withDeadline(sent, { clock, timeoutMs, what: "renewing the lease" })',
     "await sent",
   ),
+  reign("L4: the watchdog is armed", "else watchdog?.arm(", "else (() => {})("),
+  reign(
+    "L4: before the lease ends",
+    "(state, settings, clock) - marginMs",
+    "(state, settings, clock) + marginMs",
+  ),
+  reign(
+    "L4: disarmed without work",
+    'work !== "running" || state.hasOverrun) watchdog',
+    "state.hasOverrun) watchdog",
+  ),
+  reign(
+    "L4: disarmed once reported",
+    'work !== "running" || state.hasOverrun) watchdog',
+    'work !== "running") watchdog',
+  ),
+  reign("L4: put off by each renewal", "    announceAbort();\n    guardWork();\n", "    announceAbort();\n"),
   reign("what work throws", "if (failure) throw failure.error;", ""),
   reign("ended only after elected", 'if (work === "done") emit', "emit"),
   reign("away after a step-down", "settings.leaseDurationMs : 0;", "0 : 0;"),
@@ -222,6 +255,7 @@ export const mutations = [
     "then end\n  if basis == 'waited'",
   ),
   scripts("L2 in Lua: nothing lost for a lease", " and remembers > duration end", " end"),
+  scripts("a late copy in Lua", "math.max(is_ours and record.heldForMs or 0, ", "math.max(0, "),
   scripts("L2 in Lua: told to forget", "{'flushall', 'flushdb', 'swapdb'}", "{}"),
   scripts("L2 in Lua: evicted", "evicted ~= '0' or ", ""),
   scripts(

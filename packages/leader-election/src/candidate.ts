@@ -1,5 +1,5 @@
 import type { Clock, TimeMark } from "@parallax/core";
-import type { AcquireBasis, LeaseReading } from "./store.ts";
+import type { AcquireBasis, LeaseReading, LeaseRecord } from "./store.ts";
 
 /** The rules of one candidate. */
 export interface CandidateRules {
@@ -88,6 +88,18 @@ function agrees(
   );
 }
 
+/**
+ * Whether the store's clock went as the holder's between the two renewals that two looks showed. Who may take something
+ * minds only a clock that went too slowly: it would have written the later one's expiry too early (T3).
+ */
+function renewedAlike(earlier: LeaseReading, later: LeaseReading, toleranceMs: number): boolean {
+  const [before, after] = [earlier.record, later.record];
+  if (!before || !after || before.term !== after.term || before.state !== "held") return false;
+  const writtenAtMs = (record: LeaseRecord): number => record.expiresAtMs - record.leaseDurationMs;
+  const storeMs = writtenAtMs(after) - writtenAtMs(before);
+  return storeMs >= after.heldForMs - before.heldForMs - toleranceMs;
+}
+
 /** Takes in a reading that was received just now, after a round trip of at most `roundTripMs`. */
 export function observe(
   state: CandidateState,
@@ -107,7 +119,12 @@ export function observe(
     firstSight: isSame ? state.firstSight : latest.receivedAt,
     before,
     // B1: a step before the first look at this record would go unseen, so the span begins with a look at its predecessor.
-    believesStoreTime: (!isSame || state.believesStoreTime) && wentAlike(previous) && wentAlike(before),
+    believesStoreTime:
+      (!isSame || state.believesStoreTime) &&
+      wentAlike(previous) &&
+      wentAlike(before) &&
+      before !== undefined &&
+      renewedAlike(before.reading, reading, rules.clockToleranceMs),
     sawRecord: state.sawRecord || reading.record !== undefined,
     highestTerm: Math.max(state.highestTerm, reading.record?.term ?? 0),
     termsGranted: Math.max(state.termsGranted, reading.record?.termsGranted ?? 0),

@@ -88,7 +88,8 @@ async function granted(store: LeaseStore, change: Partial<AcquireRequest> = {}):
 
 function renew(store: LeaseStore, term: number, change: Partial<RenewRequest> = {}): Promise<RenewOutcome> {
   const seen = { renewal: 0, lineage: "" };
-  const defaults = { leaseDurationMs: 10_000, termsGranted: 0, priority: 0, seen, reassert: true };
+  const rest = { leaseDurationMs: 10_000, termsGranted: 0, priority: 0, heldForMs: 0 };
+  const defaults = { ...rest, seen, reassert: true };
   return store.renew({ ...anna, term, ...defaults, ...change }, bounds);
 }
 

@@ -16,6 +16,7 @@ import { type ElectionSettings, electionSettings } from "./options.ts";
 import { createReign, type Reign } from "./reign.ts";
 import type { LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
 import { createWake } from "./wake.ts";
+import type { LeaseWatchdog } from "./watchdog.ts";
 
 /** Options of {@link createElection}. Relations are checked: `leaseDurationMs > renewDeadlineMs > 1.2 × retryPeriodMs > 0`. */
 export interface ElectionOptions {
@@ -40,6 +41,11 @@ export interface ElectionOptions {
    * A healthy node with a higher priority is handed the lease once it has been a candidate for a lease duration. Default 0.
    */
   readonly priority?: number;
+  /**
+   * From `@parallax/leader-election/watchdog`: ends the process, from a thread of its own, if work blocks the event loop until
+   * the lease runs out. Default: none; then only `assertValid` and the fence stop such work.
+   */
+  readonly watchdog?: LeaseWatchdog;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;

@@ -20,6 +20,8 @@ export interface HolderState {
   readonly grantedAt: TimeMark;
   /** When the last attempt began. */
   readonly attemptedAt: TimeMark;
+  /** How long the term had been held at most by then. It only ever rises, whatever the clocks do. */
+  readonly heldForMs: number;
   /** The mark before the last request that was acknowledged (T1, L3). Undefined until one counts. */
   readonly confirmedAt: TimeMark | undefined;
   /** What the last answer showed. */
@@ -63,6 +65,7 @@ export function newHolder(
     term: grant.term,
     grantedAt: sentAt,
     attemptedAt: sentAt,
+    heldForMs: 0,
     confirmedAt: grant.replicas >= rules.replicas ? sentAt : undefined,
     seen: { renewal: grant.reading.record?.renewal ?? 0, lineage: grant.reading.lineage },
     ending: undefined,
@@ -89,8 +92,14 @@ export function endHolder(state: HolderState, ending: Ending): HolderState {
 }
 
 /** A renewal is being sent. */
-export function renewalSent(state: HolderState, sentAt: TimeMark): HolderState {
-  return { ...state, attemptedAt: sentAt };
+export function renewalSent(
+  state: HolderState,
+  sentAt: TimeMark,
+  clock: Pick<Clock, "elapsedAtMost">,
+): HolderState {
+  // Summed up, for a wall clock that steps ahead and back would hide time from a difference.
+  const heldForMs = state.heldForMs + Math.ceil(clock.elapsedAtMost(state.attemptedAt));
+  return { ...state, attemptedAt: sentAt, heldForMs };
 }
 
 /** A renewal was answered. `sentAt` is its own mark, `now` this moment's. An error or a time-out changes nothing (L3). */
@@ -156,7 +165,7 @@ function nextEndingStep(
   const endingForMs = clock.elapsedAtLeast(ending.at);
   // Early enough for an exit to be over before another leads, though the timer be late.
   const marginMs = (rules.leaseDurationMs - rules.renewDeadlineMs) / 10;
-  const leaseLeftMs = leaseLeft(state, ending, rules, clock) - marginMs;
+  const leaseLeftMs = holderLeaseLeftMs(state, rules, clock) - marginMs;
   if (leaseLeftMs <= 0 && !state.hasOverrun) return { step: "overrun" };
 
   const mayRenewForMs = state.mayBeOurs ? rules.renewDeadlineMs - endingForMs : 0;
@@ -170,9 +179,13 @@ function nextEndingStep(
 }
 
 /** How long, at least, nobody else may take the lease. After a loss that the store reported: what L4 leaves the work. */
-function leaseLeft(state: HolderState, ending: Ending, rules: HolderRules, clock: HolderClock): number {
-  if (!state.mayBeOurs) {
-    return rules.leaseDurationMs - rules.renewDeadlineMs - clock.elapsedAtMost(ending.at);
+export function holderLeaseLeftMs(
+  state: HolderState,
+  rules: Pick<HolderRules, "leaseDurationMs" | "renewDeadlineMs">,
+  clock: Pick<Clock, "elapsedAtMost">,
+): number {
+  if (state.ending && !state.mayBeOurs) {
+    return rules.leaseDurationMs - rules.renewDeadlineMs - clock.elapsedAtMost(state.ending.at);
   }
   return rules.leaseDurationMs - clock.elapsedAtMost(state.confirmedAt ?? state.grantedAt);
 }

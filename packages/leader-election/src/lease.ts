@@ -26,6 +26,7 @@ export function acquireLease(reading: LeaseReading, request: AcquireRequest): Le
     incarnation: request.incarnation,
     term: nextTerm(reading, request.aboveTerm),
     renewal: 1,
+    heldForMs: 0,
     state: "held",
     expiresAtMs: reading.storeTimeMs + request.leaseDurationMs,
     leaseDurationMs: request.leaseDurationMs,
@@ -63,6 +64,7 @@ export function markLoss(reading: LeaseReading, termsGranted: number): LeaseReco
     incarnation: "",
     term: 0,
     renewal: Math.floor(reading.storeTimeMs),
+    heldForMs: 0,
     state: "lost",
     expiresAtMs: reading.storeTimeMs,
     leaseDurationMs: 0,
@@ -88,6 +90,8 @@ export function renewLease(reading: LeaseReading, request: RenewRequest): LeaseR
     term,
     // L2: no number comes twice, also over a loss, or a candidate would take this record for one that it saw before.
     renewal: isOurs ? record.renewal + 1 : Math.floor(storeTimeMs),
+    // A late copy of a renewal brings an old figure.
+    heldForMs: Math.max(isOurs ? record.heldForMs : 0, request.heldForMs),
     state: "held",
     expiresAtMs: storeTimeMs + leaseDurationMs,
     leaseDurationMs,
@@ -136,6 +140,7 @@ export function deposeLease(reading: LeaseReading, by: Holder): LeaseRecord {
     incarnation: by.incarnation,
     term: nextTerm(reading, 0),
     renewal: 0,
+    heldForMs: 0,
     state: "deposed",
     expiresAtMs: storeTimeMs,
     leaseDurationMs: record?.leaseDurationMs ?? 0,

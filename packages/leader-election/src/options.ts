@@ -10,6 +10,7 @@ import {
 } from "@parallax/core";
 import type { ElectionOptions } from "./election.ts";
 import type { LeaseStore } from "./store.ts";
+import type { LeaseWatchdog } from "./watchdog.ts";
 
 /** Durations that belong together, to spread into {@link ElectionOptions}. */
 export const electionPresets = {
@@ -31,6 +32,7 @@ export interface ElectionSettings {
   readonly onMissingRecord: "acquire" | "wait";
   readonly overrun: "expire" | "exit";
   readonly priority: number;
+  readonly watchdog: LeaseWatchdog | undefined;
   /** No call to the store waits longer. */
   readonly callTimeoutMs: number;
   /** How long before its deadline a term is given up, so that the work hears of it in time. */
@@ -73,13 +75,15 @@ export function electionSettings(options: ElectionOptions): ElectionSettings {
     retryPeriodMs,
     replicas,
     priority,
+    watchdog: options.watchdog,
     onMissingRecord: options.onMissingRecord ?? "acquire",
     overrun: options.overrun ?? "expire",
     // A third: after one call that hangs there is time for two more.
     callTimeoutMs: renewDeadlineMs / 3,
     abortMarginMs: Math.min(50, renewDeadlineMs / 100),
-    // Half of what the holder leaves between its deadline and the lease's end; the other half is for clock rates.
-    clockToleranceMs: Math.min(1000, (leaseDurationMs - renewDeadlineMs) / 2),
+    // Used twice, for the holder's spans and for the candidate's: together half of what the holder leaves between its
+    // deadline and the lease's end. The other half is for clock rates.
+    clockToleranceMs: Math.min(1000, (leaseDurationMs - renewDeadlineMs) / 4),
     clock: options.clock ?? systemClock,
     random,
     logger,

@@ -25,6 +25,7 @@ export const leaseFields = [
   "term",
   "incarnation",
   "renewal",
+  "heldForMs",
   "expiresAtMs",
   "leaseDurationMs",
   "lineage",
@@ -60,7 +61,7 @@ end
 local now = math.floor(now_ms())
 local lineage, run_id, remembers = server_identity()
 local field_names = ${fieldsLua}
-local numeric = {'term', 'renewal', 'expiresAtMs', 'leaseDurationMs', 'priority', 'reservedUntilMs', 'termsGranted'}
+local numeric = {'term', 'renewal', 'heldForMs', 'expiresAtMs', 'leaseDurationMs', 'priority', 'reservedUntilMs', 'termsGranted'}
 
 local function text(value)
   return type(value) == 'number' and string.format('%.0f', value) or value
@@ -158,7 +159,7 @@ end
 if not may_acquire() then return answer('refused', record) end
 local granted = record and record.termsGranted or 0
 local next = {
-  nodeId = node_id, incarnation = ${arg(2)}, term = next_term(${number(8)}), renewal = 1, state = 'held',
+  nodeId = node_id, incarnation = ${arg(2)}, term = next_term(${number(8)}), renewal = 1, heldForMs = 0, state = 'held',
   expiresAtMs = now + duration, leaseDurationMs = duration, lineage = lineage, priority = ${number(10)},
   reservedFor = '', reservedUntilMs = 0, termsGranted = math.max(granted, ${number(9)}) + 1,
   challenger = '', challengerPriority = '',
@@ -176,7 +177,7 @@ export const markLossScript: Script = defineScript({
   lua: `${writable}
 if record then return answer('unchanged', record) end
 local next = {
-  nodeId = '', incarnation = '', term = 0, renewal = now, state = 'lost',
+  nodeId = '', incarnation = '', term = 0, renewal = now, heldForMs = 0, state = 'lost',
   expiresAtMs = now, leaseDurationMs = 0, lineage = '', priority = 0,
   reservedFor = '', reservedUntilMs = 0, termsGranted = ${number(1)},
   challenger = '', challengerPriority = '',
@@ -186,7 +187,7 @@ return answer('marked', next)
 `,
 });
 
-/** Outcomes `renewed`, `lost`. Own arguments: node id, incarnation, term, lease duration, terms granted, priority, reassert (1 or 0), renewal and lineage of the last answer heard. */
+/** Outcomes `renewed`, `lost`. Own arguments: node id, incarnation, term, lease duration, terms granted, priority, reassert (1 or 0), renewal and lineage of the last answer heard, held for (ms). */
 export const renewScript: Script = defineScript({
   name: "lease.renew",
   readOnly: false,
@@ -203,6 +204,7 @@ end
 local next = {
   nodeId = ${arg(1)}, incarnation = incarnation, term = term,
   renewal = is_ours and record.renewal + 1 or now, state = 'held',
+  heldForMs = math.max(is_ours and record.heldForMs or 0, ${number(10)}),
   expiresAtMs = now + duration, leaseDurationMs = duration, lineage = next_lineage, priority = ${number(6)},
   reservedFor = '', reservedUntilMs = 0, termsGranted = math.max(record and record.termsGranted or 0, ${number(5)}),
   challenger = '', challengerPriority = '',
@@ -237,7 +239,7 @@ export const deposeScript: Script = defineScript({
   readOnly: false,
   lua: `${writable}${announceLua}
 local next = {
-  nodeId = ${arg(1)}, incarnation = ${arg(2)}, term = next_term(0), renewal = 0, state = 'deposed',
+  nodeId = ${arg(1)}, incarnation = ${arg(2)}, term = next_term(0), renewal = 0, heldForMs = 0, state = 'deposed',
   expiresAtMs = now, leaseDurationMs = record and record.leaseDurationMs or 0, lineage = lineage, priority = 0,
   reservedFor = '', reservedUntilMs = 0, termsGranted = record and record.termsGranted or 0,
   challenger = '', challengerPriority = '',

@@ -86,9 +86,10 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
       return { outcome: "granted", term: record.term, reading, replicas };
     },
     async renew(request, bounds) {
-      const { nodeId, incarnation, term, leaseDurationMs, termsGranted, priority, reassert, seen } = request;
+      const { nodeId, incarnation, term, leaseDurationMs, termsGranted, priority, reassert } = request;
+      const { seen, heldForMs } = request;
       const mine = [nodeId, incarnation, term, leaseDurationMs, termsGranted, priority];
-      const args = [...mine, reassert ? 1 : 0, seen.renewal, seen.lineage];
+      const args = [...mine, reassert ? 1 : 0, seen.renewal, seen.lineage, heldForMs];
       const { outcome, reading, replicas } = await call(renewScript, args, bounds);
       return outcome === "renewed" ? { outcome, reading, replicas } : { outcome: "lost", reading };
     },
@@ -142,6 +143,7 @@ function decodeRecord(script: Script, values: readonly string[]): LeaseRecord | 
     incarnation: text("incarnation"),
     term: number("term"),
     renewal: number("renewal"),
+    heldForMs: number("heldForMs"),
     state: decodeState(script, text("state")),
     expiresAtMs: number("expiresAtMs"),
     leaseDurationMs: number("leaseDurationMs"),

@@ -4,6 +4,7 @@ import type { ElectionEvent, Term, TermEnd } from "./election.ts";
 import {
   endHolder,
   type HolderStep,
+  holderLeaseLeftMs,
   holderRemainingMs,
   newHolder,
   nextHolderStep,
@@ -117,8 +118,18 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     wake.nudge();
   }
 
+  /** L4: a thread of its own sees to it that work which blocks this one is over before the lease is. */
+  function guardWork(): void {
+    const { watchdog, leaseDurationMs, renewDeadlineMs } = settings;
+    // After the moment at which this thread would report the overrun by itself.
+    const marginMs = (leaseDurationMs - renewDeadlineMs) / 20;
+    if (work !== "running" || state.hasOverrun) watchdog?.disarm();
+    else watchdog?.arm(Math.max(0, holderLeaseLeftMs(state, settings, clock) - marginMs));
+  }
+
   function start(run: (term: Term) => Promise<void>): void {
     work = "running";
+    guardWork();
     logger.info("elected", { term: grant.term });
     emit({ type: "elected", term: grant.term });
     const running = async (): Promise<void> => run(term);
@@ -129,6 +140,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
       })
       .finally(() => {
         work = "done";
+        guardWork();
         end("returned", { cooldownMs: settings.retryPeriodMs });
         wake.nudge();
       });
@@ -138,7 +150,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     const { reassert, timeoutMs } = step;
     // T1: the mark is taken before sending.
     const sentAt = clock.mark();
-    state = renewalSent(state, sentAt);
+    state = renewalSent(state, sentAt, clock);
     isHinted = false;
     const { nodeId, incarnation, leaseDurationMs, priority, replicas } = settings;
     const termsGranted = grant.reading.record?.termsGranted ?? 0;
@@ -150,6 +162,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
       termsGranted,
       priority,
       reassert,
+      heldForMs: state.heldForMs,
       seen: state.seen,
     };
     try {
@@ -167,6 +180,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
       context.onRenewFailed(error);
     }
     announceAbort();
+    guardWork();
   }
 
   /** The tombstone, tried twice at most: if the store cannot be reached, the lease expires by itself. */
@@ -195,6 +209,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
 
   function reportOverrun(): void {
     state = { ...state, hasOverrun: true };
+    guardWork();
     const message = `ending term ${grant.term}: the work outlives the lease; end it when term.signal aborts`;
     const error = new ParallaxError("work_overran", message, { details: { term: grant.term } });
     logger.error(error.message, { term: grant.term, overrun: settings.overrun });

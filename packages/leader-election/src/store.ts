@@ -14,6 +14,11 @@ export interface LeaseRecord extends Holder {
    * by one with each renewal, and begins at the store's time where a record is written anew.
    */
   readonly renewal: number;
+  /**
+   * How long the holder had held the term, by its own clock and at most, when it sent its last renewal, in ms. Between two
+   * renewals it rises by as much as the store's time, or the store's clock has stepped between them (T3).
+   */
+  readonly heldForMs: number;
   /** `lost` is a placeholder, see {@link LeaseStore.markLoss}; it is nobody's, and its term is 0. */
   readonly state: "held" | "released" | "deposed" | "lost";
   /** Store time in ms at which a held lease ends; of a tombstone: at which it was written. */
@@ -87,6 +92,8 @@ export interface RenewRequest extends Holder {
   readonly leaseDurationMs: number;
   readonly termsGranted: number;
   readonly priority: number;
+  /** See {@link LeaseRecord.heldForMs}. */
+  readonly heldForMs: number;
   /** The last answer that the holder heard. It shows the store that this is no late copy from before a loss or a fail-over. */
   readonly seen: { readonly renewal: number; readonly lineage: string };
   /** Whether the holder is still valid, and so may write a record anew that the store lost or rewound. */

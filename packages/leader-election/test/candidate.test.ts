@@ -23,6 +23,7 @@ const held: LeaseRecord = {
   incarnation: "i-other",
   term: 7,
   renewal: 1,
+  heldForMs: 0,
   state: "held",
   expiresAtMs: 15_000,
   leaseDurationMs: 15_000,
@@ -151,6 +152,27 @@ describe("a candidate (L2)", () => {
         const step = me.sees(record, { storeTimeMs: me.timeline.nowMs + 60_000 });
         expect(step).toEqual({ step: "look", afterMs: 14_990 });
       }
+    });
+
+    it("B1: does not believe an expiry that was written while the clock was back, between two looks", async () => {
+      const me = candidate();
+      me.sees(held);
+      await me.timeline.advance(15_000);
+      // Renewed after 12 s, when the store showed 8 s less.
+      const record = { ...held, renewal: 7, heldForMs: 12_000, expiresAtMs: 19_000 };
+      expect(me.sees(record)).toEqual({ step: "look", afterMs: 4000 });
+      await me.timeline.advance(4000);
+      expect(me.sees(record)).toEqual({ step: "look", afterMs: 11_000 });
+    });
+
+    it("B1: does not believe the first record of a term that it sees, for it cannot compare", async () => {
+      const me = candidate();
+      me.sees(held);
+      await me.timeline.advance(14_000);
+      const record = { ...held, term: 9, expiresAtMs: 27_000 };
+      me.sees(record);
+      await me.timeline.advance(13_000);
+      expect(me.sees(record)).toEqual({ step: "look", afterMs: 2000 });
     });
 
     it("B1: does not believe a clock that went back and forth in between", async () => {

@@ -26,6 +26,7 @@ const record: LeaseRecord = {
   incarnation: "i-me",
   term: 7,
   renewal: 2,
+  heldForMs: 0,
   state: "held",
   expiresAtMs: 0,
   leaseDurationMs: 15_000,
@@ -66,7 +67,7 @@ function holder(change: Partial<typeof rules> = {}, grantReplicas = 0) {
     clock,
     sends() {
       sentAt = clock.mark();
-      state = renewalSent(state, sentAt);
+      state = renewalSent(state, sentAt, clock);
     },
     hears(outcome: RenewOutcome) {
       state = renewalAnswered(state, outcome, sentAt, clock.mark(), all, clock);
@@ -96,6 +97,20 @@ describe("a holder", () => {
     expect(me.step()).toEqual({ step: "wait", ms: 2000 });
     await me.timeline.advance(2000);
     expect(me.step()).toEqual({ step: "renew", reassert: true, timeoutMs: 5000 });
+  });
+
+  it("T3: tells the store the most time that it can have held the term, though its wall clock steps back again", async () => {
+    const me = holder();
+    await me.timeline.advance(2000);
+    me.sends();
+    expect(me.state.heldForMs).toBe(2000);
+    me.clock.stepWall(60_000);
+    await me.timeline.advance(2000);
+    me.sends();
+    me.clock.stepWall(-60_000);
+    await me.timeline.advance(2000);
+    me.sends();
+    expect(me.state.heldForMs).toBe(66_000);
   });
 
   it("renews sooner at a hint, at most ten times a period", async () => {

@@ -136,7 +136,7 @@ describe("bugs that others had, and that must not be ours", () => {
     const holder = { nodeId: "a", incarnation: leader.election.incarnation };
     const rest = { leaseDurationMs: 15_000, termsGranted: 1, priority: 0 };
     const seen = { renewal: 30, lineage: cluster.space.reading().lineage };
-    const late = { ...holder, ...rest, term, seen, reassert: true };
+    const late = { ...holder, ...rest, term, seen, reassert: true, heldForMs: 2000 };
     expect((await store.renew(late, { deadlineMs: 1000, replicas: 0 })).outcome).toBe("lost");
     expect(cluster.space.reading().record?.state).toBe("released");
   });
@@ -342,13 +342,30 @@ describe("bugs that others had, and that must not be ours", () => {
     cluster.space.flush();
     const copy = {
       ...{ nodeId: first.id, incarnation: first.election.incarnation, term },
-      ...{ leaseDurationMs: 15_000, termsGranted: 1, priority: 0, reassert: true },
+      ...{ leaseDurationMs: 15_000, termsGranted: 1, priority: 0, reassert: true, heldForMs: 2000 },
       seen: { renewal: record?.renewal ?? 0, lineage },
     };
     await store.renew(copy, { deadlineMs: 1000, replicas: 0 });
     cluster.space.backend.hint();
     await cluster.timeline.advance(60_000);
     expect(cluster.leaders()).toEqual([first.id]);
+    expect(cluster.overlaps).toEqual([]);
+  });
+
+  it("found by our simulation: the store's clock steps back and comes back while a standby sleeps", async () => {
+    const { cluster, leader, standby } = await settled(["a", "b"]);
+    await cluster.timeline.advance(20_000);
+    const sleepsFrom = standby.calls.read;
+    await cluster.timeline.runUntil(() => standby.calls.read > sleepsFrom, 20_000);
+    await cluster.timeline.advance(3000);
+    cluster.space.stepClock(-20_000);
+    await cluster.timeline.runUntil(() => leader.calls.renew % 2 === 0, 10_000);
+    await cluster.timeline.advance(5000);
+    // The holder is cut off from here on, and trusts its last renewal for a while.
+    leader.link = "hung";
+    cluster.space.stepClock(20_000);
+    await cluster.timeline.advance(60_000);
+    expect(cluster.leaders()).toEqual([standby.id]);
     expect(cluster.overlaps).toEqual([]);
   });
 });

@@ -46,6 +46,7 @@ const operation = fc.oneof(
     holder,
     term: offset,
     reassert: fc.boolean(),
+    heldForMs: fc.nat(1e9),
     heard: fc.record({ renewal: offset, sameLineage: fc.boolean() }),
     ...rest,
   }),
