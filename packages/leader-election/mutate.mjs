@@ -1,9 +1,10 @@
-// pnpm mutate [--only TEXT]: breaks each guard of mutations.mjs in a copy, and requires that a test fails.
+// pnpm mutate [--only TEXT] [--part 1/4]: breaks each guard of mutations.mjs in a copy, and requires that a test fails.
+// Prints the table of docs/mutations.md.
 
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { mutations } from "./mutations.mjs";
 
@@ -14,7 +15,10 @@ const suites = {
   redis: ["redis.test", "redis-rules"],
 };
 
-const { values } = parseArgs({ options: { only: { type: "string", default: "" } } });
+const { values } = parseArgs({
+  options: { only: { type: "string", default: "" }, part: { type: "string", default: "1/1" } },
+});
+const [part = 1, parts = 1] = values.part.split("/").map(Number);
 const root = join(import.meta.dirname, "../..");
 const copy = mkdtempSync(join(tmpdir(), "parallax-mutants-"));
 const own = join(copy, "packages/leader-election");
@@ -31,14 +35,17 @@ function makeCopy() {
 }
 
 /**
- * Whether the tests pass.
+ * The name of a test that fails, or undefined if all pass.
  *
  * @param {readonly string[]} files
- * @returns {Promise<boolean>}
+ * @returns {Promise<string | undefined>}
  */
-function testsPass(files) {
+function failingTest(files) {
   const vitest = join(root, "node_modules/vitest/vitest.mjs");
-  const child = spawn(process.execPath, [vitest, "run", "--bail=1", ...files], {
+  const report = join(copy, "report.json");
+  rmSync(report, { force: true });
+  const reporter = ["--reporter=json", `--outputFile=${report}`];
+  const child = spawn(process.execPath, [vitest, "run", "--bail=1", ...reporter, ...files], {
     cwd: own,
     stdio: "ignore",
     // A group of its own, so that its workers end with it.
@@ -51,16 +58,35 @@ function testsPass(files) {
       // It has ended by itself.
     }
   };
-  const timer = setTimeout(end, timeoutMs);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    end();
+  }, timeoutMs);
   process.once("exit", end);
   return new Promise((resolve) => {
     child.once("exit", (code) => {
       clearTimeout(timer);
       process.removeListener("exit", end);
       end();
-      resolve(code === 0);
+      if (code === 0) resolve(undefined);
+      else resolve(isLate ? "the tests hang" : (firstFailure(report) ?? "the tests do not load"));
     });
   });
+}
+
+/**
+ * @param {string} report
+ * @returns {string | undefined}
+ */
+function firstFailure(report) {
+  /** @type {{ testResults: { name: string, assertionResults: { status: string, title: string }[] }[] }} */
+  const { testResults } = JSON.parse(readFileSync(report, "utf8"));
+  for (const { name, assertionResults } of testResults) {
+    const failed = assertionResults.find(({ status }) => status === "failed");
+    if (failed) return `${basename(name).replace(".test.ts", "")}: ${failed.title}`;
+  }
+  return undefined;
 }
 
 /** @type {string[]} */
@@ -68,10 +94,12 @@ const survivors = [];
 makeCopy();
 try {
   for (const tests of /** @type {const} */ (["unit", "redis"])) {
-    if (!(await testsPass(suites[tests]))) throw new Error(`the ${tests} tests fail without any mutation`);
+    const failure = await failingTest(suites[tests]);
+    if (failure) throw new Error(`without any mutation: ${failure}`);
   }
-  for (const { guard, file, find, replace, tests } of mutations) {
-    if (!guard.includes(values.only)) continue;
+  console.log("| guard that was taken away | in | test that fails |\n|---|---|---|");
+  for (const [index, { guard, file, find, replace, tests }] of mutations.entries()) {
+    if (!guard.includes(values.only) || index % parts !== part - 1) continue;
     const path = join(own, "src", file);
     const source = readFileSync(path, "utf8");
     if (source.split(find).length !== 2)
@@ -80,13 +108,13 @@ try {
       path,
       source.replace(find, () => replace),
     );
-    const survives = await testsPass(suites[tests]);
+    const failure = await failingTest(suites[tests]);
     writeFileSync(path, source);
-    console.log(`${survives ? "SURVIVES" : "killed  "}  ${file.padEnd(18)} ${guard}`);
-    if (survives) survivors.push(guard);
+    console.log(`| ${guard} | \`${file}\` | ${failure ?? "**none**"} |`);
+    if (!failure) survivors.push(guard);
   }
 } finally {
   rmSync(copy, { recursive: true, force: true });
 }
-console.log(survivors.length === 0 ? "every guard is needed" : `no test needs: ${survivors.join("; ")}`);
+console.log(survivors.length === 0 ? "\nevery guard is needed" : `\nno test needs: ${survivors.join("; ")}`);
 process.exitCode = survivors.length === 0 ? 0 : 1;

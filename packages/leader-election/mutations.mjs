@@ -76,8 +76,8 @@ export const mutations = [
   lease("depose is above all terms", "term: nextTerm(reading, 0)", "term: record?.term ?? 0"),
 
   candidate("T3: store time only where it agrees", "state.believesStoreTime ? take", "true ? take"),
-  candidate("B1: believed since before the record", " && wentAlike(before)", ""),
-  candidate("B1: believed at every look", "(!isSame || state.believesStoreTime) && ", ""),
+  candidate("B1: believed since before the record", "      wentAlike(before) &&\n", ""),
+  candidate("B1: believed at every look", "(!isSame || state.believesStoreTime) &&\n", "\n"),
   candidate(
     "B1: renewals as far apart as for the holder",
     "return storeMs >= after.heldForMs",

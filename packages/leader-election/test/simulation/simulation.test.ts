@@ -4,7 +4,7 @@ import { explain, tally } from "./explain.ts";
 import { faultKinds, scenarioOf } from "./scenario.ts";
 import { simulate } from "./simulate.ts";
 
-const seeds = Number(env.SIM_SEEDS ?? 150);
+const seeds = Number(env.SIM_SEEDS ?? 100);
 const firstSeed = Number(env.SIM_SEED ?? 1);
 
 /** What must have happened at least once, or the runs prove less than they seem to. */
