@@ -258,6 +258,11 @@ class SessionTest(unittest.TestCase):
         session.draining = True
         self.assertEqual(session.receive(task(1), 0)[0]["reason"], "draining")
 
+    def test_comes_back_with_the_newest_token(self) -> None:
+        session = self.session()
+        session.receive({"type": "token", "resumeToken": "another secret"}, 0)
+        self.assertEqual(session.hello()["resumeToken"], "another secret")
+
     def test_refuses_to_keep_what_is_nested_too_deep(self) -> None:
         session = self.session()
         session.receive(task(), 0)

@@ -88,6 +88,8 @@ class Session:
             return self._task(frame, now)
         if kind == "ack":
             self._ack(frame, now)
+        elif kind == "token":
+            self._identity["resumeToken"] = frame["resumeToken"]
         elif kind == "cancel":
             held = self._held.pop(frame["taskId"], None)
             if held:

@@ -222,6 +222,9 @@ export function createSession(options: SessionOptions): Session {
         }
         case "cancel":
           return cancel(frame);
+        case "token":
+          if (identity) identity = { ...identity, resumeToken: frame.resumeToken };
+          return [];
         case "drain":
           return [{ type: "move", afterMs: frame.reconnectAfterMs }];
         case "error": {

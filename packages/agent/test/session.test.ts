@@ -90,6 +90,12 @@ describe("a connection", () => {
     session.receive(welcome, 0);
     session.lost();
     expect(session.hello()).toMatchObject({ agentId: "agent_a", resumeToken: "secret" });
+    session.receive({ ...welcome, resumed: true }, 0);
+    session.receive({ type: "token", resumeToken: "another secret" }, 0);
+    expect(session.hello(), "the node gave it a new one in time").toMatchObject({
+      agentId: "agent_a",
+      resumeToken: "another secret",
+    });
   });
 
   it("begins a new session once it was told to, and still counts", () => {

@@ -18,6 +18,7 @@ export type {
   ErrorFrame,
   NodeFrame,
   TaskFrame,
+  TokenFrame,
   WelcomeFrame,
 } from "./agent/node-frames.ts";
 export {

@@ -18,7 +18,7 @@ export const closeCodes = {
   rebalance: 4003,
   /** The agent reads too slowly: the node's buffer for it is full. */
   tooSlow: 4408,
-  /** The agent sends too many frames. */
+  /** The agent sends too much that is no frame. */
   tooMany: 4429,
   /** A frame that this version does not allow where it came. */
   protocolError: 4500,

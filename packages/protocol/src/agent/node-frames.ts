@@ -62,11 +62,17 @@ export interface CancelFrame {
   readonly reason: string;
 }
 
-/** The node will close this connection: connect to another one. */
+/** This connection is to move to another node, for this one drains or has more than its share of the agents. */
 export interface DrainFrame {
   readonly type: "drain";
-  /** Connect again after this many milliseconds. */
+  /** Close and connect again after this many milliseconds; the node closes a little later. */
   readonly reconnectAfterMs: number;
+}
+
+/** Takes the place of the resume token that the agent has: tokens expire, and a connection may last longer than one. */
+export interface TokenFrame {
+  readonly type: "token";
+  readonly resumeToken: string;
 }
 
 /** A frame from the agent that the node could not take. The connection goes on. */
@@ -77,15 +83,23 @@ export interface ErrorFrame {
 }
 
 /** Whatever a node sends to an agent. */
-export type NodeFrame = WelcomeFrame | TaskFrame | AckFrame | CancelFrame | DrainFrame | ErrorFrame;
+export type NodeFrame =
+  | WelcomeFrame
+  | TaskFrame
+  | AckFrame
+  | CancelFrame
+  | DrainFrame
+  | TokenFrame
+  | ErrorFrame;
 
 const durationMs = z.number().min(0);
+const resumeToken = z.string().min(1).max(512);
 
 const welcomeSchema: ObjectSchema<WelcomeFrame> = z.object({
   type: z.literal("welcome"),
   agentId: agentIdSchema,
   nodeId: z.string().min(1),
-  resumeToken: z.string().min(1).max(512),
+  resumeToken,
   resumed: z.boolean(),
   limits: z.object({ maxPayloadBytes: z.int().min(1024) }),
   heartbeatMs: durationMs,
@@ -121,6 +135,8 @@ const drainSchema: ObjectSchema<DrainFrame> = z.object({
   reconnectAfterMs: durationMs,
 });
 
+const tokenSchema: ObjectSchema<TokenFrame> = z.object({ type: z.literal("token"), resumeToken });
+
 const errorSchema: ObjectSchema<ErrorFrame> = z.object({
   type: z.literal("error"),
   code: z.string().min(1),
@@ -134,5 +150,6 @@ export const nodeFrameSchemas: { readonly [Type in NodeFrame["type"]]: z.ZodType
   ack: ackSchema,
   cancel: cancelSchema,
   drain: drainSchema,
+  token: tokenSchema,
   error: errorSchema,
 };

@@ -16,6 +16,12 @@ export const agentLimits = {
   maxConcurrentTasks: 1000,
   /** The most results that `hello` names as owed. */
   maxOwed: 10_000,
+  /** What a node reads from one connection, frames a second over time; what comes faster waits in the network. */
+  framesPerSecond: 1000,
+  /** And bytes a second. */
+  bytesPerSecond: 4_194_304,
+  /** How many frames that a node can't take it bears from one connection; one more is borne each second. */
+  maxFaults: 100,
   /** How often a node pings, in milliseconds. */
   heartbeatMs: 15_000,
   /** A connection on which nothing arrived for this long, in milliseconds, is dead, at either end. */

@@ -60,5 +60,6 @@ export const nodeFrames: {
   ack: { type: "ack", ...task, outcome: "counted" },
   cancel: { type: "cancel", taskId, reason: "the execution was cancelled" },
   drain: { type: "drain", reconnectAfterMs: 1_500 },
+  token: { type: "token", resumeToken: "another secret" },
   error: { type: "error", code: "invalid_frame", message: "reading a frame of type result: correct attempt" },
 };
