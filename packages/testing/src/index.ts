@@ -1,6 +1,6 @@
 export { type Backend, describeBackend } from "./backends.ts";
 export { type BundledScript, bundleScript } from "./bundle.ts";
-export type { ChildExit } from "./child.ts";
+export { type Child, type ChildExit, type ChildOptions, startChild } from "./child.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export {
   createFaultProxy,

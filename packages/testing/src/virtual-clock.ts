@@ -24,6 +24,8 @@ export interface VirtualClock extends Clock {
   stepWall(ms: number): void;
   /** The machine has slept: boot time and wall clock have gone on, the monotonic clock and all timers stood still. */
   suspend(ms: number): void;
+  /** The process stands still for `ms`: time goes on, and what falls due meanwhile comes late. */
+  stall(ms: number): void;
   /** How many timers are armed. */
   readonly timers: number;
 }
@@ -32,9 +34,9 @@ export interface VirtualClock extends Clock {
 export function createVirtualClock(options: VirtualClockOptions = {}): VirtualClock {
   const timeline = createTimeline(options);
   const clock = timeline.clock();
-  const { now, wall, mark, elapsedAtLeast, elapsedAtMost, sleep, after, every, stepWall } = clock;
+  const { now, wall, mark, elapsedAtLeast, elapsedAtMost, sleep, after, every, stepWall, stall } = clock;
   return {
-    ...{ now, wall, mark, elapsedAtLeast, elapsedAtMost, sleep, after, every, stepWall },
+    ...{ now, wall, mark, elapsedAtLeast, elapsedAtMost, sleep, after, every, stepWall, stall },
     advance: (ms) => timeline.advance(ms),
     advanceTo: (atMs) => timeline.advance(Math.max(0, atMs - now())),
     runUntil: (condition, limitMs) => timeline.runUntil(condition, limitMs),
