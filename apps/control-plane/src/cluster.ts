@@ -10,8 +10,8 @@ export interface ClusterOptions {
   readonly backends: Backends;
   readonly nodeId: string;
   readonly address: string;
-  /** Free slots by set of capabilities. */
-  readonly capacity: () => Readonly<Record<string, number>>;
+  /** Free slots by set of capabilities, and how many agents are connected. */
+  readonly load: () => { readonly capacity: Readonly<Record<string, number>>; readonly agents: number };
   /** M7: whether all that this node works with works. */
   readonly vouch: () => boolean;
   readonly clock: Clock;
@@ -26,7 +26,7 @@ export interface ClusterParts {
 }
 
 export function createClusterParts(options: ClusterOptions): ClusterParts {
-  const { config, backends, nodeId, address, capacity, vouch, clock, random, logger } = options;
+  const { config, backends, nodeId, address, load, vouch, clock, random, logger } = options;
   const { leaderElection, memberHealth } = config.highAvailability;
   const onError =
     (part: string) =>
@@ -52,10 +52,11 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
     ...memberHealth,
     vouch,
     report() {
+      const { capacity, agents } = load();
       return {
         leading: claim.leading(),
-        capacity: capacity(),
-        facts: { electable: leaderElection.enabled },
+        capacity,
+        facts: { electable: leaderElection.enabled, agents },
       };
     },
     onError: onError("membership"),

@@ -1,5 +1,6 @@
 import type { Collection, StateStore } from "@parallax/state-store";
 import { type AgentRecord, agentRecordSchema } from "./agents/record.ts";
+import { type SecretRecord, secretRecordSchema } from "./agents/resume-tokens.ts";
 import { type ExecutionRecord, executionRecordSchema, final } from "./executions/record.ts";
 import { type PatternRecord, patternRecordSchema } from "./patterns/registry.ts";
 
@@ -8,6 +9,8 @@ export interface Collections {
   readonly executions: Collection<ExecutionRecord>;
   readonly agents: Collection<AgentRecord>;
   readonly patterns: Collection<PatternRecord>;
+  /** What the nodes sign with. */
+  readonly secrets: Collection<SecretRecord>;
 }
 
 export function openCollections(store: StateStore): Collections {
@@ -26,5 +29,6 @@ export function openCollections(store: StateStore): Collections {
       topic: "agent",
     }),
     patterns: store.collection({ name: "pattern", schema: patternRecordSchema, topic: "pattern" }),
+    secrets: store.collection({ name: "secret", schema: secretRecordSchema }),
   };
 }

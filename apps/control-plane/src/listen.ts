@@ -19,6 +19,10 @@ export async function listen(options: {
 }): Promise<Listening> {
   const { fetch, host, port, clock } = options;
   const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server;
+  // HTTP/1.0 needs no Host, and the checks of load balancers have none.
+  server.prependListener("request", (request) => {
+    request.headers.host ??= "localhost";
+  });
   await new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port));
     server.once("error", onError);

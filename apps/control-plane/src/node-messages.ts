@@ -38,6 +38,15 @@ export const nodeMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("letters"), from: z.string(), executionId: z.string() }),
   /** Executions were handed to you: compare the index of what you own with your memory. */
   z.object({ type: z.literal("adopt"), from: z.string() }),
+  /** The agent has a newer connection, to the sender: one that you have of it with a lower counter is dead (X10). */
+  z.object({
+    type: z.literal("agent-moved"),
+    from: z.string(),
+    agentId: z.string(),
+    connection: z.number().int(),
+  }),
+  /** The leader says how many agents you should have at most. */
+  z.object({ type: z.literal("rebalance"), from: z.string(), share: z.number().int() }),
   /** You lead: step down. You are to drain. */
   z.object({ type: z.literal("step-down"), from: z.string() }),
   z.object({ type: z.literal("drain"), from: z.string() }),

@@ -3,6 +3,7 @@ import type { EventBus } from "@parallax/event-bus";
 import type { Membership } from "@parallax/membership";
 import type { Metrics } from "@parallax/metrics";
 import { createHub, type Hub } from "./agents/hub.ts";
+import { createResumeTokens } from "./agents/resume-tokens.ts";
 import { createRoster, type Roster } from "./agents/roster.ts";
 import { createSessions, type Sessions } from "./agents/sessions.ts";
 import type { Collections } from "./collections.ts";
@@ -66,7 +67,8 @@ export function createWork(options: WorkOptions): Work {
   const taskTimes = createTaskTimes(clock, options.onAttempt);
   const dispatcher = createDispatcher({ roster: () => roster, limit: lineLimit });
   const roster = createRoster((agentId) => dispatcher.onFree(agentId));
-  const sessions = createSessions({ ...base, agents, owner });
+  const tokens = createResumeTokens({ ...base, secrets: collections.secrets });
+  const sessions = createSessions({ ...base, agents, tokens, owner });
   const exchange = createExchange({
     ...base,
     dispatcher,
@@ -95,6 +97,7 @@ export function createWork(options: WorkOptions): Work {
     roster,
     reports: taskTimes.ending(ownership),
     maxPayloadBytes: config.agents.maxPayload,
+    tell: peers.send,
   });
   const patterns = createPatterns({
     patterns: collections.patterns,

@@ -1,4 +1,5 @@
-import type { CancelTimer, Clock, Logger, Random } from "@parallax/core";
+import type { EventEmitter } from "node:events";
+import type { Clock, Logger, Random } from "@parallax/core";
 import {
   type AgentFrame,
   agentLimits,
@@ -9,70 +10,135 @@ import {
   parseAgentFrame,
 } from "@parallax/protocol";
 import type { WebSocket } from "ws";
+import { createAllowance } from "./allowance.ts";
+
+/** What is used of a WebSocket. */
+export type AgentSocket = Pick<EventEmitter, "on" | "once"> &
+  Pick<
+    WebSocket,
+    "OPEN" | "readyState" | "bufferedAmount" | "send" | "ping" | "pause" | "resume" | "close" | "terminate"
+  >;
 
 export interface ConnectionOptions {
-  readonly socket: WebSocket;
+  readonly socket: AgentSocket;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   /** The first frame. */
   readonly onHello: (hello: HelloFrame) => void;
   readonly onFrame: (frame: Exclude<AgentFrame, HelloFrame>) => void;
+  /** Whether the agent reads so slowly that it gets no tasks has changed. */
+  readonly onCongestion: (congested: boolean) => void;
   readonly onClose: (code: number) => void;
 }
 
-/** One agent's socket: frames in and out, pings, and the bound of what waits to be sent. */
+/** One agent's socket: frames in and out, pings, and the bounds of what waits on either side. */
 export interface AgentConnection {
   /** False when the frame was not sent: the socket is closing or its buffer is full. */
   send(frame: NodeFrame): boolean;
   close(code: number, reason: string): void;
   /** Ends it without a closing handshake. */
   terminate(): void;
+  /** Reads nothing more until `resume` was called as often: what was read before is not done yet. */
+  pause(): void;
+  resume(): void;
+  /** To be called every {@link beatMs}. `lateMs`: for so long this process could not have heard anything. */
+  beat(lateMs: number): void;
+  readonly isOpen: boolean;
 }
+
+/** How often a connection is looked at, in ms: one timer of the hub does it for all of them. */
+export const beatMs = 1000;
 
 /** Past this many bytes of unsent frames an agent gets no more tasks; past the hard mark it is closed. */
 const highWaterBytes = 256 * 1024;
 const hardLimitBytes = 1024 * 1024;
 
+/** What comes in at once is taken: all that an agent may have on its way after a reconnect. */
+const burst = { frames: 5 * agentLimits.framesPerSecond, bytes: 8 * agentLimits.bytesPerSecond };
+
+const notText = {
+  ok: false,
+  error: { code: "binary_frame", message: "reading a frame: send JSON text, not binary data" },
+} as const;
+
 export function createAgentConnection(options: ConnectionOptions): AgentConnection {
-  const { socket, clock, random, logger, onHello, onFrame, onClose } = options;
+  const { socket, clock, random, logger, onHello, onFrame, onCongestion, onClose } = options;
+  const openedMs = clock.now();
+  const frames = createAllowance({ perSecond: agentLimits.framesPerSecond, burst: burst.frames });
+  const bytes = createAllowance({ perSecond: agentLimits.bytesPerSecond, burst: burst.bytes });
+  const faults = createAllowance({ perSecond: 1, burst: agentLimits.maxFaults });
   let greeted = false;
-  let lastHeardMs = clock.now();
-  const timers: CancelTimer[] = [];
+  let lastHeardMs = openedMs;
+  // A random first offset, so that many agents that came at once are not pinged at once for ever.
+  let nextPingMs = openedMs + random.next() * agentLimits.heartbeatMs;
+  let congested = false;
+  /** How many reasons there are at present not to read. */
+  let pauses = 0;
+
+  const isOpen = (): boolean => socket.readyState === socket.OPEN;
 
   function send(frame: NodeFrame): boolean {
-    if (socket.readyState !== socket.OPEN) return false;
+    if (!isOpen()) return false;
     if (socket.bufferedAmount > hardLimitBytes) {
       close(closeCodes.tooSlow, "reads too slowly");
       return false;
     }
-    if (frame.type === "task" && socket.bufferedAmount > highWaterBytes) return false;
+    if (frame.type === "task" && congested) return false;
     socket.send(encodeFrame(frame));
+    if (!congested && socket.bufferedAmount > highWaterBytes) setCongested(true);
     return true;
+  }
+
+  function setCongested(value: boolean): void {
+    congested = value;
+    onCongestion(value);
   }
 
   function close(code: number, reason: string): void {
     socket.close(code, reason);
   }
 
-  function onMessage(data: unknown, isBinary: boolean): void {
+  function pause(): void {
+    pauses += 1;
+    if (pauses === 1) socket.pause();
+  }
+
+  function resume(): void {
+    pauses -= 1;
+    // What was not read was not silence either.
     lastHeardMs = clock.now();
-    const text = isBinary ? undefined : String(data);
-    const parsed = text === undefined ? undefined : parseAgentFrame(text);
-    if (!parsed) {
-      send({
-        type: "error",
-        code: "binary_frame",
-        message: "reading a frame: send JSON text, not binary data",
-      });
-      return;
-    }
-    if (!parsed.ok) {
+    if (pauses === 0) socket.resume();
+  }
+
+  /** Reads no faster than is allowed: the rest waits in the network, and in the end at the agent. */
+  function pace(sizeBytes: number): void {
+    const nowMs = clock.now();
+    lastHeardMs = nowMs;
+    const waitMs = Math.max(frames.take(1, nowMs), bytes.take(sizeBytes, nowMs));
+    if (waitMs === 0) return;
+    pause();
+    clock.after(waitMs, resume);
+  }
+
+  function refuse(code: string, message: string): void {
+    if (faults.take(1, clock.now()) > 0) close(closeCodes.tooMany, "too much of what it sends is no frame");
+    else send({ type: "error", code, message });
+  }
+
+  function onMessage(data: Buffer, isBinary: boolean): void {
+    pace(data.length);
+    // After its end a connection is not heeded (X10); what it brought comes again on the next one.
+    if (!isOpen()) return;
+    const parsed = isBinary ? notText : parseAgentFrame(data.toString());
+    if (parsed.ok) take(parsed.frame);
+    else {
       logger.debug("an agent sent what is no frame", { code: parsed.error.code });
-      send({ type: "error", code: parsed.error.code, message: parsed.error.message });
-      return;
+      refuse(parsed.error.code, parsed.error.message);
     }
-    const { frame } = parsed;
+  }
+
+  function take(frame: AgentFrame): void {
     if (frame.type !== "hello" && greeted) onFrame(frame);
     else if (frame.type === "hello" && !greeted) {
       greeted = true;
@@ -80,13 +146,18 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
     } else close(closeCodes.protocolError, greeted ? "hello comes once" : "hello comes first");
   }
 
-  function beat(): void {
-    if (clock.now() - lastHeardMs > agentLimits.deadAfterMs) socket.terminate();
-    else socket.ping();
-  }
-
-  function stopTimers(): void {
-    for (const cancel of timers) cancel();
+  function beat(lateMs: number): void {
+    const nowMs = clock.now();
+    lastHeardMs = pauses > 0 ? nowMs : lastHeardMs + lateMs;
+    if (congested && socket.bufferedAmount <= highWaterBytes / 2) setCongested(false);
+    if (!isOpen()) return;
+    if (!greeted && nowMs - openedMs > agentLimits.handshakeTimeoutMs) {
+      close(closeCodes.handshakeTimeout, "no hello in time");
+    } else if (nowMs - lastHeardMs > agentLimits.deadAfterMs - beatMs) socket.terminate();
+    else if (nowMs >= nextPingMs) {
+      nextPingMs = nowMs + agentLimits.heartbeatMs;
+      socket.ping();
+    }
   }
 
   socket.on("message", onMessage);
@@ -94,20 +165,16 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
     lastHeardMs = clock.now();
   });
   socket.on("error", (error) => logger.debug("an agent's socket failed", { error }));
-  socket.once("close", (code: number) => {
-    stopTimers();
-    onClose(code);
-  });
-
-  timers.push(
-    clock.after(agentLimits.handshakeTimeoutMs, () => {
-      if (!greeted) close(closeCodes.handshakeTimeout, "no hello in time");
-    }),
-    // A random first offset, so that many agents that came at once are not pinged at once for ever.
-    clock.after(random.next() * agentLimits.heartbeatMs, () => {
-      beat();
-      timers.push(clock.every(agentLimits.heartbeatMs, beat));
-    }),
-  );
-  return { send, close, terminate: () => socket.terminate() };
+  socket.once("close", onClose);
+  return {
+    send,
+    close,
+    terminate: () => socket.terminate(),
+    pause,
+    resume,
+    beat,
+    get isOpen() {
+      return isOpen();
+    },
+  };
 }

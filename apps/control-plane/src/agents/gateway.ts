@@ -4,6 +4,7 @@ import { isParallaxError, type Logger, randomId } from "@parallax/core";
 import { agentPath, agentSubprotocol, type ErrorBody } from "@parallax/protocol";
 import { WebSocketServer } from "ws";
 import type { Authenticator } from "../http/auth.ts";
+import { type ConnectionLimits, createDoorkeeper } from "./doorkeeper.ts";
 import type { Hub } from "./hub.ts";
 
 export interface GatewayOptions {
@@ -12,6 +13,7 @@ export interface GatewayOptions {
   readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly maxPayloadBytes: number;
+  readonly limits: ConnectionLimits;
   /** Whether the node takes agents at present. */
   readonly isOpen: () => boolean;
 }
@@ -22,7 +24,8 @@ export interface Gateway {
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { server, hub, authenticator, logger, maxPayloadBytes, isOpen } = options;
+  const { server, hub, authenticator, logger, maxPayloadBytes, limits, isOpen } = options;
+  const doorkeeper = createDoorkeeper(limits);
   const settings = {
     noServer: true,
     maxPayload: maxPayloadBytes,
@@ -35,38 +38,48 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
   const sockets = new WebSocketServer(settings);
 
-  /** Why this request gets no WebSocket, if it gets none. */
-  function refusalOf({ url, headers }: IncomingMessage): Refusal | undefined {
+  /** Who this is, or why this request gets no WebSocket. */
+  function check({ url, headers }: IncomingMessage): Checked {
     // Not parsed as a URL: a target need not be one, and nothing may throw here.
     const [pathname] = (url ?? "/").split("?");
     if (pathname !== agentPath) {
-      return {
-        status: 404,
-        code: "not_found",
-        message: `upgrading ${pathname}: agents connect to ${agentPath}`,
-      };
+      const message = `upgrading ${pathname}: agents connect to ${agentPath}`;
+      return { status: 404, code: "not_found", message };
     }
     if (!isOpen()) {
       const message = "connecting an agent: this node takes none now; try another one, or later";
       return { status: 503, code: "not_ready", message };
     }
+    let caller: string;
     try {
-      authenticator.require(headers.authorization, "agent");
+      caller = authenticator.require(headers.authorization, "agent").name;
     } catch (error) {
       if (!isParallaxError(error)) throw error;
       return { status: error.code === "forbidden" ? 403 : 401, code: error.code, message: error.message };
     }
     const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
-    if (offered.includes(agentSubprotocol)) return undefined;
+    if (offered.includes(agentSubprotocol)) return { caller };
     const message = `connecting an agent: this node speaks ${agentSubprotocol}; offer it as a subprotocol`;
     return { status: 400, code: "unsupported_version", message };
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on("error", (error) => logger.debug("a socket failed during its upgrade", { error }));
-    const refusal = refusalOf(request);
-    if (refusal) refuse(socket, refusal);
-    else sockets.handleUpgrade(request, socket, head, (accepted) => hub.accept(accepted));
+    const checked = check(request);
+    const admitted = "status" in checked ? checked : admit(request, socket, checked.caller);
+    if ("status" in admitted) refuse(socket, admitted);
+    else sockets.handleUpgrade(request, socket, head, (accepted) => hub.accept(accepted, admitted.caller));
+  }
+
+  function admit(
+    { socket: { remoteAddress = "" } }: IncomingMessage,
+    socket: Duplex,
+    caller: string,
+  ): Checked {
+    const full = doorkeeper.admit(remoteAddress, caller, socket);
+    if (full === undefined) return { caller };
+    const message = `connecting an agent: ${full} has as many connections to this node as it may; try another one, or later`;
+    return { status: 429, code: "too_many_connections", message };
   }
 
   server.on("upgrade", onUpgrade);
@@ -83,6 +96,7 @@ const reasons: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  429: "Too Many Requests",
   503: "Service Unavailable",
 };
 
@@ -92,6 +106,9 @@ interface Refusal {
   readonly message: string;
 }
 
+/** What came of a look at a request. */
+type Checked = Refusal | { readonly caller: string };
+
 function refuse(socket: Duplex, { status, code, message }: Refusal): void {
   const error: ErrorBody = { error: { code, message }, requestId: randomId("req_") };
   const body = JSON.stringify(error);
@@ -100,7 +117,7 @@ function refuse(socket: Duplex, { status, code, message }: Refusal): void {
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,
     "Connection: close",
-    ...(status === 503 ? ["Retry-After: 2"] : []),
+    ...(status === 503 || status === 429 ? ["Retry-After: 2"] : []),
     ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
   ];
   // The server no longer watches over this socket: a client that keeps its half open must not keep the node from ending.

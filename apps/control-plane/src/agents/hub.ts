@@ -1,30 +1,21 @@
-import { type CancelTimer, type Clock, isParallaxError, type Logger, type Random } from "@parallax/core";
+import type { Clock, Logger, Random } from "@parallax/core";
 import {
   type AgentFrame,
   agentLimits,
   closeCodes,
-  type FailureFrame,
   type HelloFrame,
   type NodeFrame,
-  type ResultFrame,
 } from "@parallax/protocol";
-import type { WebSocket } from "ws";
-import type { Letter } from "../executions/inbox.ts";
-import { type AgentConnection, createAgentConnection } from "./connection.ts";
+import type { NodeMessage } from "../node-messages.ts";
+import { type Assignments, createAssignments } from "./assignments.ts";
+import { type AgentConnection, type AgentSocket, beatMs, createAgentConnection } from "./connection.ts";
+import { createDepartures, type Departures } from "./departures.ts";
+import { createOutcomes } from "./outcomes.ts";
+import type { TaskReports } from "./reports.ts";
+import { renewTokenEveryMs } from "./resume-tokens.ts";
 import type { Roster } from "./roster.ts";
-import type { Sessions } from "./sessions.ts";
-
-/** What became of a letter: the words in which the agent is told. */
-export type Receipt = "counted" | "superseded" | "unknown";
-
-/** What the agents of this node report about tasks. */
-export interface TaskReports {
-  accepted(taskId: string, attempt: number): void;
-  /** The agent refused the attempt, or is gone for good. */
-  lost(taskId: string, attempt: number, refused: boolean): void;
-  /** Puts the letter into the execution's inbox. Resolves once it is there for good; only then is the agent told (X5). */
-  deliver(letter: Letter & { readonly taskId: string }): Promise<Receipt>;
-}
+import type { Session } from "./session.ts";
+import type { Opened, Sessions } from "./sessions.ts";
 
 export interface HubOptions {
   readonly sessions: Sessions;
@@ -36,17 +27,24 @@ export interface HubOptions {
   readonly logger: Logger;
   readonly reconnectGraceMs: number;
   readonly maxPayloadBytes: number;
+  readonly tell: (nodeId: string, message: NodeMessage) => void;
 }
 
 /** The agents that are connected to this node. */
 export interface Hub {
-  /** Takes a socket that was accepted at the upgrade. */
-  accept(socket: WebSocket): void;
+  /** Takes a socket that was accepted at the upgrade, for the caller with this name. */
+  accept(socket: AgentSocket, caller: string): void;
   /** False when the agent is not connected here, or can't take a frame now. */
   send(agentId: string, frame: NodeFrame): boolean;
   has(agentId: string): boolean;
-  /** Tells all agents to go elsewhere, spread over `windowMs`, and closes them; resolves when none is left or `signal` aborts. */
+  /** What other nodes say of agents. */
+  receive(message: NodeMessage): void;
+  /** Tells all agents to go elsewhere, spread over `windowMs`, and closes those that stay; resolves when none is left or `signal` aborts. */
   drain(windowMs: number, signal: AbortSignal): Promise<void>;
+  /** Asks idle agents to go elsewhere, a few at a time, while there are more than `share` here; for a while. */
+  shed(share: number): void;
+  /** Closes every connection whose caller is not known any more. */
+  revoke(isKnown: (caller: string) => boolean): void;
   /** Closes every connection; the agents come back, here or elsewhere. */
   sendAway(): void;
   /** Ends every connection at once. */
@@ -54,77 +52,91 @@ export interface Hub {
   readonly size: number;
 }
 
-interface Session {
-  readonly agentId: string;
-  readonly name: string;
-  readonly capabilities: readonly string[];
-  readonly counter: number;
-  readonly connection: AgentConnection;
-  leaving: boolean;
-}
-
 /** Agents that lost their node without a word come back spread over this time, in ms. */
 const spreadMs = 5000;
+/** A look at the connections that comes later than this was kept from it, and so was what the agents sent. */
+const tolerableLateMs = 2 * beatMs;
 
 export function createHub(options: HubOptions): Hub {
-  const { sessions, roster, reports, nodeId, clock, random, logger, reconnectGraceMs, maxPayloadBytes } =
-    options;
+  const { sessions, roster, reports, nodeId, clock, random, logger } = options;
   const connected = new Map<string, Session>();
-  const sockets = new Set<AgentConnection>();
-  /** Attempts that agents of this node work on, by task id. */
-  const attempts = new Map<string, { readonly agentId: string; readonly attempt: number }>();
-  /** What is due later, which ends with the node. */
-  const waits = new Set<CancelTimer>();
+  const sockets = new Map<AgentConnection, { readonly caller: string; session?: Session }>();
+  const assignments: Assignments = assignmentsOf(options);
+  const isIdle = ({ agentId }: Session): boolean => roster.get(agentId)?.held.size === 0;
+  const departures: Departures = createDepartures({ clock, random, connected, isIdle, onMoving: refile });
+  const outcomes = createOutcomes({ reports, onTaken: letGo, logger });
   let draining = false;
-  let ended = false;
+  let lastBeatMs = clock.now();
+  const stopBeating = clock.every(beatMs, beat);
 
-  function accept(socket: WebSocket): void {
-    let session: Session | undefined;
+  function accept(socket: AgentSocket, caller: string): void {
+    const entry: { readonly caller: string; session?: Session } = { caller };
     const connection: AgentConnection = createAgentConnection({
       socket,
       clock,
       random,
       logger,
-      onHello(hello) {
-        open(hello, connection)
-          .then((opened) => {
-            session = opened;
-            if (opened && socket.readyState !== socket.OPEN) closed(opened);
-          })
-          .catch((error: unknown) => {
-            logger.warn("could not open an agent's session", { agent: hello.name, error });
-            connection.close(closeCodes.internalError, "the session could not be opened; come back");
-          });
-      },
+      onHello: (hello) => greet(hello, connection, entry),
       onFrame(frame) {
         // What an agent sends before its welcome it sends again after it.
-        if (session) onFrame(session, frame);
+        if (entry.session) onFrame(entry.session, frame);
+      },
+      onCongestion(congested) {
+        if (!entry.session) return;
+        entry.session.congested = congested;
+        refile(entry.session);
       },
       onClose() {
         sockets.delete(connection);
-        if (session) closed(session);
+        if (entry.session) closed(entry.session);
       },
     });
-    sockets.add(connection);
+    sockets.set(connection, entry);
+    if (draining) turnAway(connection);
   }
 
-  async function open(hello: HelloFrame, connection: AgentConnection): Promise<Session | undefined> {
-    const opened = await sessions.open(hello);
-    if (opened.outcome === "stale") {
+  function greet(hello: HelloFrame, connection: AgentConnection, entry: { session?: Session }): void {
+    sessions
+      .open(hello)
+      .then((opened) => {
+        const session = welcome(hello, opened, connection);
+        if (!session) return;
+        entry.session = session;
+        if (connection.isOpen) return bring(session, hello);
+        closed(session);
+        return undefined;
+      })
+      .catch((error: unknown) => {
+        logger.warn("could not open an agent's session", { agent: hello.name, error });
+        connection.close(closeCodes.internalError, "the session could not be opened; come back");
+      });
+  }
+
+  function welcome(hello: HelloFrame, opened: Opened, connection: AgentConnection): Session | undefined {
+    const stale =
+      opened.outcome === "stale" || (connected.get(opened.agentId)?.counter ?? 0) > hello.connection;
+    if (stale) {
       connection.close(closeCodes.replaced, "the session has a newer connection");
       return undefined;
     }
-    const { agentId, resumeToken, resumed } = opened;
+    const { agentId, resumeToken, resumed, leftNodeId } = opened;
     const session: Session = {
       agentId,
       name: hello.name,
       capabilities: hello.capabilities,
       counter: hello.connection,
       connection,
+      slots: hello.maxConcurrentTasks,
+      draining: false,
+      congested: false,
+      moving: false,
       leaving: false,
+      tokenAtMs: clock.now(),
     };
     connected.get(agentId)?.connection.close(closeCodes.replaced, "the session has a newer connection");
     connected.set(agentId, session);
+    if (leftNodeId !== undefined && leftNodeId !== nodeId)
+      options.tell(leftNodeId, { type: "agent-moved", from: nodeId, agentId, connection: hello.connection });
     logger.info("agent connected", { agent: agentId, name: hello.name, resumed });
     connection.send({
       type: "welcome",
@@ -132,48 +144,66 @@ export function createHub(options: HubOptions): Hub {
       nodeId,
       resumeToken,
       resumed,
-      limits: { maxPayloadBytes },
+      limits: { maxPayloadBytes: options.maxPayloadBytes },
       heartbeatMs: agentLimits.heartbeatMs,
-      reconnect: { graceMs: reconnectGraceMs, spreadMs },
+      reconnect: { graceMs: options.reconnectGraceMs, spreadMs },
     });
-    const { capabilities, maxConcurrentTasks: slots } = hello;
-    const holding = hello.holding.map(({ taskId }) => taskId);
-    if (!draining) roster.put({ agentId, capabilities, slots, holding });
-    for (const { taskId, attempt } of hello.holding) {
-      hold(agentId, taskId, attempt);
-      reports.accepted(taskId, attempt);
-    }
     return session;
   }
 
-  function hold(agentId: string, taskId: string, attempt: number): void {
-    attempts.set(taskId, { agentId, attempt });
-    roster.hold(agentId, taskId);
+  /** What the agent brings along takes its places before a free one is told of, and is then compared with the records. */
+  async function bring(session: Session, { holding, owed }: HelloFrame): Promise<void> {
+    const { agentId } = session;
+    const known = new Set([...owed, ...holding.map(({ taskId }) => taskId)]);
+    assignments.returned(agentId, (taskId) => known.has(taskId));
+    refile(
+      session,
+      holding.map(({ taskId }) => taskId),
+    );
+    if (draining) departures.leave(session, random.next() * 500, closeCodes.serviceRestart);
+    if (holding.length === 0) return;
+    const standings = await reports.standings(agentId, holding);
+    for (const [index, { taskId, attempt }] of holding.entries()) {
+      if (standings[index] === "wanted") {
+        assignments.give(agentId, taskId, attempt);
+        reports.accepted(taskId, attempt);
+      } else if (standings[index] === "superseded") {
+        session.connection.send({ type: "cancel", taskId, reason: "superseded" });
+        roster.release(agentId, taskId);
+      }
+    }
   }
 
-  function letGo(agentId: string, taskId: string): void {
-    if (attempts.get(taskId)?.agentId === agentId) attempts.delete(taskId);
-    roster.release(agentId, taskId);
+  /** Whether the agent may be given tasks has changed. */
+  function refile(session: Session, holding: readonly string[] = assignments.tasksOf(session.agentId)): void {
+    const { agentId, capabilities, slots } = session;
+    if (connected.get(agentId) !== session) return;
+    if (draining || session.draining || session.congested || session.moving) roster.remove(agentId);
+    else roster.put({ agentId, capabilities, slots, holding });
   }
 
   function onFrame(session: Session, frame: Exclude<AgentFrame, HelloFrame>): void {
     const { agentId, connection } = session;
     switch (frame.type) {
       case "accept":
-        hold(agentId, frame.taskId, frame.attempt);
+        // An agent has a say only in what it was given.
+        if (!assignments.has(agentId, frame.taskId, frame.attempt)) return;
+        roster.hold(agentId, frame.taskId);
         reports.accepted(frame.taskId, frame.attempt);
         break;
       case "refuse":
+        if (!assignments.has(agentId, frame.taskId, frame.attempt)) return;
         letGo(agentId, frame.taskId);
         reports.lost(frame.taskId, frame.attempt, true);
         break;
       case "result":
       case "failure":
-        void takeOutcome(session, frame);
+        outcomes.take(session, frame);
         break;
       case "status":
-        if (frame.draining) roster.remove(agentId);
-        else roster.put({ agentId, capabilities: session.capabilities, slots: frame.maxConcurrentTasks });
+        session.draining = frame.draining;
+        session.slots = frame.maxConcurrentTasks;
+        refile(session);
         break;
       case "goodbye":
         session.leaving = true;
@@ -184,118 +214,116 @@ export function createHub(options: HubOptions): Hub {
     }
   }
 
-  async function takeOutcome(session: Session, frame: ResultFrame | FailureFrame): Promise<void> {
-    const { agentId, name } = session;
-    const { taskId, attempt } = frame;
-    const about = { taskId, attempt, agentId };
-    const letter: Letter & { taskId: string } =
-      frame.type === "result"
-        ? {
-            kind: "result",
-            ...about,
-            agentName: name,
-            result: frame.result,
-            ...(frame.confidence === undefined ? {} : { confidence: frame.confidence }),
-          }
-        : {
-            kind: "failure",
-            ...about,
-            error: { code: frame.error.code, message: frame.error.message },
-            retryable: frame.error.retryable,
-          };
-    try {
-      const outcome = await reports.deliver(letter);
-      letGo(agentId, taskId);
-      session.connection.send({ type: "ack", taskId, attempt, outcome });
-    } catch (error) {
-      // Not acknowledged, so the agent sends it again (X5).
-      if (!isParallaxError(error)) throw error;
-      logger.warn("could not take an agent's result; it will come again", { task: taskId, error });
-    }
+  function letGo(agentId: string, taskId: string): void {
+    assignments.settle(agentId, taskId);
+    roster.release(agentId, taskId);
   }
 
   function closed(session: Session): void {
-    const { agentId } = session;
+    const { agentId, counter, name, leaving } = session;
     if (connected.get(agentId) !== session) return;
     connected.delete(agentId);
-    const held = [...attempts].filter(([, entry]) => entry.agentId === agentId);
     roster.remove(agentId);
-    logger.info("agent disconnected", { agent: agentId, name: session.name, left: session.leaving });
-    const noted = session.leaving
-      ? sessions.end(agentId, session.counter)
-      : sessions.away(agentId, session.counter);
+    logger.info("agent disconnected", { agent: agentId, name, left: leaving });
+    const noted = leaving ? sessions.end(agentId, counter) : sessions.away(agentId, counter);
     noted.catch((error: unknown) =>
       logger.warn("could not note an agent's disconnect", { agent: agentId, error }),
     );
-    for (const [taskId, { attempt }] of held) {
-      if (session.leaving) giveUp(agentId, taskId, attempt);
-      else waitForReturn(agentId, taskId, attempt);
-    }
+    if (leaving) assignments.giveUp(agentId);
+    else assignments.await(agentId);
   }
 
-  /** Later, unless the node is gone by then. */
-  function later(ms: number, act: () => void): void {
-    if (ended) return;
-    const cancel = clock.after(ms, () => {
-      waits.delete(cancel);
-      act();
-    });
-    waits.add(cancel);
+  function beat(): void {
+    const nowMs = clock.now();
+    const lateMs = nowMs - lastBeatMs - beatMs;
+    lastBeatMs = nowMs;
+    for (const connection of sockets.keys()) connection.beat(lateMs > tolerableLateMs ? lateMs : 0);
+    for (const session of connected.values())
+      if (nowMs - session.tokenAtMs >= renewTokenEveryMs) renewToken(session, nowMs, options);
+    departures.beat();
   }
 
-  function waitForReturn(agentId: string, taskId: string, attempt: number): void {
-    later(reconnectGraceMs, () => giveUpUnlessBack(agentId, taskId, attempt));
+  function send(agentId: string, frame: NodeFrame): boolean {
+    const session = connected.get(agentId);
+    if (!session) return false;
+    const sent = session.connection.send(frame);
+    if (frame.type === "cancel") letGo(agentId, frame.taskId);
+    if (frame.type !== "task") return sent;
+    if (sent) assignments.give(agentId, frame.taskId, frame.attempt);
+    // An agent that does not read gets nothing more; its task need not wait for it.
+    else if (session.congested) reports.lost(frame.taskId, frame.attempt, true);
+    return sent;
   }
 
-  function giveUp(agentId: string, taskId: string, attempt: number): void {
-    const entry = attempts.get(taskId);
-    if (entry?.agentId !== agentId || entry.attempt !== attempt) return;
-    attempts.delete(taskId);
-    reports.lost(taskId, attempt, false);
+  function receive(message: NodeMessage): void {
+    if (message.type === "rebalance") departures.shed(message.share);
+    if (message.type !== "agent-moved") return;
+    const session = connected.get(message.agentId);
+    // X10: the agent has a newer connection, so this one is dead though it looks open.
+    if (session && session.counter < message.connection)
+      session.connection.close(closeCodes.replaced, "the session has a newer connection");
   }
 
-  /** The grace is over: unless the agent is back here, or its session says that another node has it. */
-  function giveUpUnlessBack(agentId: string, taskId: string, attempt: number): void {
-    if (connected.has(agentId)) return;
-    sessions
-      .get(agentId)
-      .then((record) => {
-        if (record?.status === "connected") attempts.delete(taskId);
-        else giveUp(agentId, taskId, attempt);
-      })
-      .catch((error: unknown) => {
-        logger.warn("could not see whether an agent is back; looking again", { agent: agentId, error });
-        waitForReturn(agentId, taskId, attempt);
-      });
+  async function drain(windowMs: number, signal: AbortSignal): Promise<void> {
+    draining = true;
+    for (const [connection, { session }] of sockets) if (!session) turnAway(connection);
+    for (const session of connected.values()) refile(session);
+    departures.leaveAll(windowMs);
+    while (sockets.size > 0 && !signal.aborted) await clock.sleep(50, signal).catch(() => {});
   }
 
   return {
     accept,
-    send: (agentId, frame) => connected.get(agentId)?.connection.send(frame) ?? false,
+    send,
     has: (agentId) => connected.has(agentId),
-    async drain(windowMs, signal) {
-      draining = true;
-      const leaving = [...connected.values()];
-      for (const session of leaving) roster.remove(session.agentId);
-      leaving.forEach((session, index) => {
-        const afterMs = (windowMs * index) / leaving.length;
-        session.connection.send({ type: "drain", reconnectAfterMs: random.next() * 500 });
-        later(afterMs, () => session.connection.close(closeCodes.serviceRestart, "the node drains"));
-      });
-      while (connected.size > 0 && !signal.aborted) await clock.sleep(50, signal).catch(() => {});
+    receive,
+    drain,
+    shed: departures.shed,
+    revoke(isKnown) {
+      for (const [connection, { caller }] of sockets)
+        if (!isKnown(caller)) connection.close(closeCodes.unauthorized, "the token is not valid any more");
     },
     sendAway() {
-      for (const connection of sockets)
+      for (const connection of sockets.keys())
         connection.close(closeCodes.internalError, "the node begins anew; come back");
     },
     terminate() {
-      ended = true;
-      for (const cancel of waits) cancel();
-      waits.clear();
-      for (const connection of sockets) connection.terminate();
+      stopBeating();
+      assignments.stop();
+      departures.stop();
+      for (const connection of sockets.keys()) connection.terminate();
     },
     get size() {
       return connected.size;
     },
   };
+}
+
+function assignmentsOf({ clock, reconnectGraceMs, sessions, reports, logger }: HubOptions): Assignments {
+  return createAssignments({
+    clock,
+    reconnectGraceMs,
+    async whereIs(agentId) {
+      const record = await sessions.get(agentId);
+      return record?.status === "connected" ? record.nodeId : undefined;
+    },
+    onLost: (taskId, attempt) => reports.lost(taskId, attempt, false),
+    onUnknown: (agent, error) =>
+      logger.warn("could not see whether an agent is back; looking again", { agent, error }),
+  });
+}
+
+function turnAway(connection: AgentConnection): void {
+  connection.close(closeCodes.serviceRestart, "the node drains");
+}
+
+/** The one of its welcome expires, and a connection may last longer. */
+function renewToken(session: Session, nowMs: number, { sessions, logger }: HubOptions): void {
+  session.tokenAtMs = nowMs;
+  sessions
+    .renewedToken(session.agentId)
+    .then((resumeToken) => session.connection.send({ type: "token", resumeToken }))
+    .catch((error: unknown) =>
+      logger.warn("could not renew an agent's token; trying again", { agent: session.agentId, error }),
+    );
 }

@@ -16,8 +16,6 @@ export const agentRecordSchema = z.object({
   metadata: z.record(z.string(), z.unknown()),
   /** The agent's own connection counter: only a higher one takes the session over (X10). */
   connection: z.number().int(),
-  /** SHA-256 of the secret with which the session is resumed, hex. */
-  secretDigest: z.string(),
 });
 
 export type AgentRecord = z.infer<typeof agentRecordSchema>;

@@ -1,11 +1,12 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { type Clock, randomId } from "@parallax/core";
 import type { HelloFrame } from "@parallax/protocol";
 import type { Collection, Stored } from "@parallax/state-store";
 import type { AgentRecord } from "./record.ts";
+import type { ResumeTokens } from "./resume-tokens.ts";
 
 export interface SessionsOptions {
   readonly agents: Collection<AgentRecord>;
+  readonly tokens: ResumeTokens;
   readonly nodeId: string;
   /** The name under which this process owns things. */
   readonly owner: () => string;
@@ -21,6 +22,8 @@ export type Opened =
       readonly agentId: string;
       readonly resumeToken: string;
       readonly resumed: boolean;
+      /** The node that the session was connected to, as far as its record knew: that connection is over. */
+      readonly leftNodeId?: string;
     }
   | { readonly outcome: "stale" };
 
@@ -35,15 +38,17 @@ export interface Sessions {
   /** The agent left for good. */
   end(agentId: string, connection: number): Promise<void>;
   get(agentId: string): Promise<AgentRecord | undefined>;
+  /** Another token for a connection that lasts: the one of its welcome expires. */
+  renewedToken(agentId: string): Promise<string>;
 }
 
 /** How often a session is read again when others write to it at the same time. */
 const maxConflicts = 5;
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { agents, nodeId, owner, clock, reconnectGraceMs } = options;
+  const { agents, tokens, nodeId, owner, clock, reconnectGraceMs } = options;
 
-  function recordOf(hello: HelloFrame, secret: string): AgentRecord {
+  function recordOf(hello: HelloFrame): AgentRecord {
     return {
       nodeId,
       capabilities: [...hello.capabilities],
@@ -54,30 +59,41 @@ export function createSessions(options: SessionsOptions): Sessions {
       maxConcurrentTasks: hello.maxConcurrentTasks,
       metadata: { ...hello.metadata },
       connection: hello.connection,
-      secretDigest: digest(secret),
     };
   }
 
   async function openNew(hello: HelloFrame): Promise<Opened> {
     const agentId = randomId("agent_");
-    const secret = randomBytes(24).toString("base64url");
-    const record = recordOf(hello, secret);
+    const record = recordOf(hello);
+    const resumeToken = await tokens.issue(agentId);
     await agents.create(agentId, record, { event: eventOf("agent-connected", agentId, record) });
-    return { outcome: "open", agentId, resumeToken: secret, resumed: false };
+    return { outcome: "open", agentId, resumeToken, resumed: false };
   }
 
-  async function resume(hello: HelloFrame, agentId: string, secret: string): Promise<Opened> {
+  /**
+   * The token proves whose the session is, also where its record has expired or the store has lost it: it goes on under its
+   * id, so that what the agent still owes from before counts.
+   */
+  async function resume(hello: HelloFrame, agentId: string): Promise<Opened> {
+    const resumeToken = await tokens.issue(agentId);
+    const record = recordOf(hello);
+    const event = eventOf("agent-connected", agentId, record);
+    const open = { outcome: "open", agentId, resumeToken, resumed: true } as const;
     for (let conflicts = 0; conflicts < maxConflicts; conflicts += 1) {
       const stored = await agents.get(agentId);
-      if (!stored || !matches(secret, stored.value.secretDigest)) return openNew(hello);
+      if (!stored) {
+        const result = await agents.create(agentId, record, { event });
+        if (result.outcome === "created") return open;
+        continue;
+      }
       if (stored.value.connection >= hello.connection) return { outcome: "stale" };
-      const record = recordOf(hello, secret);
       const result = await agents.update(
         agentId,
         { set: record, unset: ["awayAt"] },
-        { version: stored.version, expiresInMs: null, event: eventOf("agent-connected", agentId, record) },
+        { version: stored.version, expiresInMs: null, event },
       );
-      if (result.outcome === "ok") return { outcome: "open", agentId, resumeToken: secret, resumed: true };
+      const left = stored.value.status === "connected" ? { leftNodeId: stored.value.nodeId } : {};
+      if (result.outcome === "ok") return { ...open, ...left };
     }
     return openNew(hello);
   }
@@ -89,10 +105,12 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   return {
-    open(hello) {
+    async open(hello) {
       const { agentId, resumeToken } = hello;
-      return agentId && resumeToken ? resume(hello, agentId, resumeToken) : openNew(hello);
+      const isProven = agentId && resumeToken && (await tokens.verify(resumeToken, agentId));
+      return isProven ? resume(hello, agentId) : openNew(hello);
     },
+    renewedToken: (agentId) => tokens.issue(agentId),
     async away(agentId, connection) {
       await agents.update(
         agentId,
@@ -116,12 +134,4 @@ export function createSessions(options: SessionsOptions): Sessions {
 
 function eventOf(type: string, id: string, record: AgentRecord): { type: string; [field: string]: unknown } {
   return { type, id, nodeId: record.nodeId, capabilities: record.capabilities };
-}
-
-function digest(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex");
-}
-
-function matches(secret: string, expectedDigest: string): boolean {
-  return timingSafeEqual(Buffer.from(digest(secret)), Buffer.from(expectedDigest));
 }

@@ -2,7 +2,8 @@ import type { RegisterCommand } from "@parallax/cli";
 import { errorMessage } from "@parallax/core";
 import { Option } from "commander";
 import { createMemorySpace, memoryBackends, redisBackends, usesRedis } from "../backends.ts";
-import { loadConfig, nodeIdOf } from "../config/load.ts";
+import { type LoadedConfig, loadConfig, nodeIdOf } from "../config/load.ts";
+import type { Config } from "../config/schema.ts";
 import type { Setting } from "../config/sources.ts";
 import { createLogger } from "../log.ts";
 import { runNode } from "../node/run-node.ts";
@@ -52,7 +53,9 @@ async function start(
   options: StartOptions,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
-  const { config, notes } = loadConfig({ file: options.config, environment, flags: settingsOf(options) });
+  const load = (): LoadedConfig =>
+    loadConfig({ file: options.config, environment, flags: settingsOf(options) });
+  const { config, notes } = load();
   const logger = createLogger(config.log, { node: nodeIdOf(config) });
   for (const note of notes) logger.warn(note);
   const onError = (error: unknown): void =>
@@ -62,7 +65,8 @@ async function start(
     : memoryBackends(createMemorySpace());
   if (backends.kind === "memory")
     logger.info("no Redis is configured: state is kept in memory, and is gone when this node stops");
-  await runNode({ config, backends, logger }, stopSignal(logger));
+  const readTokens = (): Config["server"]["auth"]["tokens"] => load().config.server.auth.tokens;
+  await runNode({ config, backends, logger, readTokens }, stopSignal(logger));
 }
 
 function settingsOf(options: StartOptions): Setting[] {

@@ -202,7 +202,17 @@ export const configSchema = z
       })
       .prefault({}),
     agents: z
-      .strictObject({ reconnectGrace: duration.default(30_000), maxPayload: size.default(1024 ** 2) })
+      .strictObject({
+        reconnectGrace: duration
+          .default(30_000)
+          .describe("How long an agent may take to come back before its tasks go to others."),
+        maxPayload: size.default(1024 ** 2).describe("The longest frame of an agent."),
+        maxConnections: count.default(20_000).describe("How many agents one node takes."),
+        maxConnectionsPerAddress: count
+          .optional()
+          .describe("From one address; a load balancer is one. Default: maxConnections."),
+        maxConnectionsPerToken: count.optional().describe("With one token. Default: maxConnections."),
+      })
       .prefault({}),
     log: z
       .strictObject({

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from "@parallax/core";
 import type { Collection, Stored } from "@parallax/state-store";
-import type { Receipt, TaskReports } from "../agents/hub.ts";
+import type { Receipt, TaskReports } from "../agents/reports.ts";
 import type { NodeMessage } from "../node-messages.ts";
 import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
@@ -218,6 +218,22 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       inBackground(tellOwner(executionOf(taskId), local, message));
     },
     deliver: (letter) => deliver(letter, executionOf(letter.taskId)),
+    async standings(agentId, held) {
+      const ids = [
+        ...new Set(held.map(({ taskId }) => executionOf(taskId)).filter((id) => !drivers.has(id))),
+      ];
+      const stored = await executions.getMany(ids);
+      const records = new Map(stored.flatMap((found) => (found ? [[found.id, found.value]] : [])));
+      return held.map(({ taskId, attempt }) => {
+        const id = executionOf(taskId);
+        const record = drivers.get(id)?.record ?? records.get(id);
+        if (!record) return "unknown";
+        const standing = standingOf({ taskId, attempt, agentId }, record);
+        if (standing !== "asked") return standing;
+        const status = record.tasks[taskIndex(taskId)]?.status;
+        return status === "waiting" || status === "assigned" ? "wanted" : "superseded";
+      });
+    },
     cancel: (id, reason) => deliver({ kind: "cancel", reason }, id),
     async handOver(successors) {
       const open = [...drivers];
@@ -250,7 +266,10 @@ export function createOwnership(options: OwnershipOptions): Ownership {
 }
 
 /** Whether the letter's agent was asked for this attempt, as far as the record knows. */
-function standingOf(letter: Exclude<Letter, { kind: "cancel" }>, record: ExecutionRecord): Receipt | "asked" {
+function standingOf(
+  letter: { readonly taskId: string; readonly attempt: number; readonly agentId: string },
+  record: ExecutionRecord,
+): Receipt | "asked" {
   if (isFinal(record.status) || record.status === "aggregating") return "superseded";
   const assignment = record.tasks[taskIndex(letter.taskId)]?.assignments[letter.attempt - 1];
   // An attempt that the record does not know yet: a fail-over took it back, and its owner will write it again (X6).

@@ -9,28 +9,39 @@ export interface Caller {
   readonly name: string;
 }
 
+/** A token and what it is good for. */
+export interface TokenEntry {
+  readonly token: string;
+  readonly role: Role;
+}
+
 /** Knows the tokens. */
 export interface Authenticator {
   /** @throws ParallaxError `unauthorized` for a missing or unknown token, `forbidden` for a role that may not. */
   require(authorization: string | undefined, role: Role): Caller;
+  /** From now on these count, and no others. */
+  replace(tokens: readonly TokenEntry[]): void;
+  /** Whether the caller of this name would still be let in, with whatever role. */
+  knows(name: string): boolean;
 }
 
+/** Who calls where there are no tokens. */
+const anyone = "anyone";
+
 /** Without tokens everybody may do everything: the server then listens on loopback unless it is told otherwise. */
-export function createAuthenticator(
-  tokens: readonly { readonly token: string; readonly role: Role }[],
-): Authenticator {
-  const known = tokens.map(({ token, role }) => ({ digest: digest(token), role }));
+export function createAuthenticator(tokens: readonly TokenEntry[]): Authenticator {
+  let known = digestsOf(tokens);
 
   /** Compares with every token, each in constant time, so that the time taken tells nothing. */
   function find(token: string): Caller | undefined {
     const candidate = digest(token);
     const matching = known.filter((entry) => timingSafeEqual(entry.digest, candidate));
-    return matching.map(({ role }) => ({ role, name: candidate.toString("hex").slice(0, 16) }))[0];
+    return matching.map(({ role }) => ({ role, name: nameOf(candidate) }))[0];
   }
 
   return {
     require(authorization, role) {
-      if (known.length === 0) return { role: "admin", name: "anyone" };
+      if (known.length === 0) return { role: "admin", name: anyone };
       const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
       const caller = token === undefined ? undefined : find(token);
       if (!caller) {
@@ -45,7 +56,20 @@ export function createAuthenticator(
       }
       return caller;
     },
+    replace(replacement) {
+      known = digestsOf(replacement);
+    },
+    knows: (name) =>
+      known.length === 0 ? name === anyone : known.some((entry) => nameOf(entry.digest) === name),
   };
+}
+
+function digestsOf(tokens: readonly TokenEntry[]): { readonly digest: Buffer; readonly role: Role }[] {
+  return tokens.map(({ token, role }) => ({ digest: digest(token), role }));
+}
+
+function nameOf(tokenDigest: Buffer): string {
+  return tokenDigest.toString("hex").slice(0, 16);
 }
 
 function digest(token: string): Buffer {

@@ -3,6 +3,7 @@ import { createEventBus, type EventBus } from "@parallax/event-bus";
 import { createHealth, type Health } from "@parallax/health";
 import type { Metrics } from "@parallax/metrics";
 import { createStateStore, type StateStore } from "@parallax/state-store";
+import { rebalanceDuty } from "../agents/rebalance.ts";
 import type { Backends } from "../backends.ts";
 import { type ClusterParts, createClusterParts } from "../cluster.ts";
 import { type Collections, openCollections } from "../collections.ts";
@@ -66,7 +67,8 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const storeTime = createStoreTime(clock, await store.time());
 
   const vouch = createVouch(backends.redis, clock, checkIntervalMs * unhealthyThreshold - timeoutMs);
-  const cluster = createClusterParts({ ...context, vouch, capacity: () => work.roster.capacity() });
+  const load = () => ({ capacity: work.roster.capacity(), agents: work.hub.size });
+  const cluster = createClusterParts({ ...context, vouch, load });
   const { election, membership } = cluster;
   const isDraining = (): boolean => drain.signal.aborted;
   const work: Work = createWork({
@@ -149,6 +151,15 @@ function dutiesOf({ config, nodeId, membership, collections, storeTime, work, cl
       send: work.peers.send,
     }),
     sessionDuty({ agents, ownerCheck, graceMs: config.agents.reconnectGrace, now: () => storeTime.now() }),
+    rebalanceDuty({
+      membership,
+      clock,
+      settledAfterMs: 2 * checkIntervalMs,
+      tell(target, share) {
+        if (target === nodeId) work.hub.shed(share);
+        else work.peers.send(target, { type: "rebalance", from: nodeId, share });
+      },
+    }),
     collectionDuty({ collections: [executions, agents, patterns], executions, maxFinished, logger }),
   ];
 }

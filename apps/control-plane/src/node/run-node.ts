@@ -7,11 +7,13 @@ import {
   systemClock,
   systemRandom,
 } from "@parallax/core";
+import type { ConnectionLimits } from "../agents/doorkeeper.ts";
 import { createGateway } from "../agents/gateway.ts";
 import type { Backends } from "../backends.ts";
 import { addressOf, hostOf, nodeIdOf } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
-import { createAuthenticator } from "../http/auth.ts";
+import { createAuthenticator, type TokenEntry } from "../http/auth.ts";
+import { reloadTokens } from "../http/reload-tokens.ts";
 import { listen } from "../listen.ts";
 import { countSockets } from "../observe/measured-agents.ts";
 import { assemble } from "./assemble.ts";
@@ -24,6 +26,8 @@ export interface NodeOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Reads the tokens anew from where they came from. Default: they stay as they are. */
+  readonly readTokens?: (() => readonly TokenEntry[]) | undefined;
   /** Once it takes traffic. */
   readonly onReady?: (node: { readonly url: string; readonly nodeId: string }) => void;
 }
@@ -40,7 +44,15 @@ const lastRequestsMs = 1000;
  * @throws ParallaxError `redis_unreachable`, `wrong_cluster`, `port_in_use`, `invalid_pattern`, `replaced`, …
  */
 export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
-  const { config, backends, logger, clock = systemClock, random = systemRandom, onReady } = options;
+  const {
+    config,
+    backends,
+    logger,
+    clock = systemClock,
+    random = systemRandom,
+    readTokens,
+    onReady,
+  } = options;
   const nodeId = nodeIdOf(config);
   const host = hostOf(config);
   let answer: ((request: Request) => Response | Promise<Response>) | undefined;
@@ -65,7 +77,19 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
         authenticator,
         logger,
         maxPayloadBytes: config.agents.maxPayload,
-        isOpen: () => node.health.snapshot().state !== "starting" && !node.drain.signal.aborted,
+        limits: connectionLimits(config),
+        // Without the store no session can be opened (B13): an agent that is told so does not count it as a failure.
+        isOpen: () =>
+          node.health.snapshot().state !== "starting" &&
+          !node.drain.signal.aborted &&
+          (backends.redis?.data.state ?? "ready") === "ready",
+      });
+      const stopReloading = reloadTokens({
+        authenticator,
+        read: readTokens ?? (() => config.server.auth.tokens),
+        onReplaced: () => node.work.hub.revoke(authenticator.knows),
+        clock,
+        logger,
       });
       try {
         logger.info("started", {
@@ -78,6 +102,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
           onReady?.({ url: `http://${reachable(host)}:${listening.port}`, nodeId }),
         );
       } finally {
+        stopReloading();
         gateway.close();
         await close(node, logger);
       }
@@ -98,6 +123,11 @@ async function connect(backends: Backends, config: Config, signal: AbortSignal):
     throw new ParallaxError("redis_unreachable", message, { cause });
   });
   await backends.claim(config.highAvailability.clusterId);
+}
+
+function connectionLimits({ agents }: Config): ConnectionLimits {
+  const { maxConnections: total, maxConnectionsPerAddress, maxConnectionsPerToken } = agents;
+  return { total, perAddress: maxConnectionsPerAddress ?? total, perToken: maxConnectionsPerToken ?? total };
 }
 
 /** Where Redis is, without secrets. */

@@ -1,7 +1,9 @@
 import type { HelloFrame } from "@parallax/protocol";
 import { createVirtualClock, type VirtualClock } from "@parallax/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createResumeTokens, tokenLifeMs } from "../../src/agents/resume-tokens.ts";
 import { createSessions, type Opened, type Sessions } from "../../src/agents/sessions.ts";
+import { createStoreTime } from "../../src/store-time.ts";
 import { type Link, openTestStore, sharedMemory, startMs, type TestStore } from "../support/records.ts";
 
 const graceMs = 30_000;
@@ -19,6 +21,8 @@ function hello(changes: Partial<HelloFrame> = {}): HelloFrame {
     ...changes,
   };
 }
+
+type Token = Pick<Extract<Opened, { outcome: "open" }>, "agentId" | "resumeToken">;
 
 describe("the sessions of agents", () => {
   let clock: VirtualClock;
@@ -41,6 +45,11 @@ describe("the sessions of agents", () => {
     const [first, second] = stores.map(({ collections }, index) =>
       createSessions({
         agents: collections.agents,
+        tokens: createResumeTokens({
+          secrets: collections.secrets,
+          clock,
+          storeTime: createStoreTime(clock, startMs),
+        }),
         nodeId: `node-${index}`,
         owner: () => `node-${index}#i`,
         clock,
@@ -85,10 +94,10 @@ describe("the sessions of agents", () => {
     expect(await events(agentId)).toEqual(["agent-connected"]);
   });
 
-  it("are resumed on any node with their secret, of which only a digest is stored", async () => {
+  it("are resumed on any node with their token, which is stored nowhere", async () => {
     const first = await open(here, hello());
     const again = await open(there, back(first, 2));
-    expect(again).toEqual({ ...first, resumed: true });
+    expect(again).toMatchObject({ agentId: first.agentId, resumed: true, leftNodeId: "node-0" });
     expect(await here.get(first.agentId)).toMatchObject({
       nodeId: "node-1",
       owner: "node-1#i",
@@ -97,18 +106,44 @@ describe("the sessions of agents", () => {
     expect(JSON.stringify(await agents().get(first.agentId))).not.toContain(first.resumeToken);
   });
 
-  it("begin anew with a wrong secret, and leave the session that was asked for alone", async () => {
-    const first = await open(here, hello());
-    const stranger = await open(there, back({ ...first, resumeToken: "guess" }, 9));
+  it.each<[string, (first: Token, other: Token) => string]>([
+    ["that is guessed", () => "guess"],
+    ["that is empty", () => "."],
+    ["of another agent", (_, other) => other.resumeToken],
+    ["that is cut off", (first) => first.resumeToken.slice(0, -1)],
+    ["whose end was put off", (first) => `z${first.resumeToken}`],
+    ["with something behind it", (first) => `${first.resumeToken}.x`],
+  ])("begin anew with a token %s, and leave the session that was asked for alone", async (_, forge) => {
+    const [first, other] = [await open(here, hello()), await open(here, hello())];
+    const stranger = await open(there, back({ ...first, resumeToken: forge(first, other) }, 9));
     expect(stranger.resumed).toBe(false);
     expect(stranger.agentId).not.toBe(first.agentId);
     expect(await here.get(first.agentId)).toMatchObject({ nodeId: "node-0", connection: 1 });
   });
 
-  it("begin anew where the session is gone: what the agent owes is taken all the same", async () => {
+  it("begin anew once the token has expired, and go on with one that was renewed meanwhile", async () => {
+    const first = await open(here, hello());
+    await clock.advance(tokenLifeMs - 1000);
+    const renewed = await here.renewedToken(first.agentId);
+    await clock.advance(2000);
+    expect(await open(there, back(first, 2))).toMatchObject({ resumed: false });
+    expect(await open(there, back({ ...first, resumeToken: renewed }, 2))).toMatchObject({ resumed: true });
+  });
+
+  it("go on under their id where the record is gone: what the agent owes is still its own", async () => {
     const first = await open(here, hello());
     await agents().delete(first.agentId);
+    expect(await open(there, back(first, 2))).toMatchObject({ agentId: first.agentId, resumed: true });
+    expect(await here.get(first.agentId)).toMatchObject({ nodeId: "node-1", connection: 2 });
+    expect(await here.open(back(first, 2))).toEqual({ outcome: "stale" });
+  });
+
+  it("begin anew once the secret was deleted in the store", async () => {
+    const first = await open(here, hello());
+    await stores[0]?.collections.secrets.delete("agent-sessions");
+    await clock.advance(60_000);
     expect(await open(here, back(first, 2))).toMatchObject({ resumed: false });
+    expect(await open(there, back(first, 2))).toMatchObject({ resumed: false });
   });
 
   it.each([1, 2])(

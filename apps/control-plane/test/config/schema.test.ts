@@ -21,7 +21,7 @@ const defaults = {
   server: { port: 8080, drainTimeout: 30_000, maxBody: 1024 ** 2, auth: { tokens: [] } },
   patterns: { directory: "./patterns" },
   executions: { retention: 24 * 3_600_000, maxFinished: 1_000_000, defaultTimeout: 60_000, maxOpen: 100_000 },
-  agents: { reconnectGrace: 30_000, maxPayload: 1024 ** 2 },
+  agents: { reconnectGrace: 30_000, maxPayload: 1024 ** 2, maxConnections: 20_000 },
   log: { level: "info", format: "json" },
 };
 
@@ -50,7 +50,12 @@ server:
   auth: { tokens: [{ token: "12345678", role: api }, { token: "87654321", role: agent }] }
 patterns: { directory: /etc/patterns }
 executions: { retention: 2h, maxFinished: 10, defaultTimeout: 5s, maxOpen: 20 }
-agents: { reconnectGrace: 10s, maxPayload: 512KiB }
+agents:
+  reconnectGrace: 10s
+  maxPayload: 512KiB
+  maxConnections: 9
+  maxConnectionsPerAddress: 8
+  maxConnectionsPerToken: 7
 log: { level: debug, format: pretty }
 `;
 
@@ -102,7 +107,13 @@ describe("the configuration's schema", () => {
       },
       patterns: { directory: "/etc/patterns" },
       executions: { retention: 7_200_000, maxFinished: 10, defaultTimeout: 5000, maxOpen: 20 },
-      agents: { reconnectGrace: 10_000, maxPayload: 512 * 1024 },
+      agents: {
+        reconnectGrace: 10_000,
+        maxPayload: 512 * 1024,
+        maxConnections: 9,
+        maxConnectionsPerAddress: 8,
+        maxConnectionsPerToken: 7,
+      },
       log: { level: "debug", format: "pretty" },
     });
   });

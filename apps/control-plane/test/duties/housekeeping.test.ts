@@ -76,7 +76,6 @@ describe("the clean-up of sessions", () => {
     maxConcurrentTasks: 1,
     metadata: {},
     connection: 3,
-    secretDigest: "",
   };
   const cleanUp = (ended: readonly string[]): Promise<void> =>
     sessionDuty({

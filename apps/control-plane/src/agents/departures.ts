@@ -1,0 +1,100 @@
+import type { CancelTimer, Clock, Random } from "@parallax/core";
+import { closeCodes } from "@parallax/protocol";
+import { beatMs } from "./connection.ts";
+import type { Session } from "./session.ts";
+
+export interface DeparturesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The agents of this node, by id. */
+  readonly connected: ReadonlyMap<string, Session>;
+  readonly isIdle: (session: Session) => boolean;
+  /** The agent was told to leave. */
+  readonly onMoving: (session: Session) => void;
+}
+
+/** How agents are sent elsewhere. They are told when to go and close by themselves; the node closes what has not gone. */
+export interface Departures {
+  leave(session: Session, afterMs: number, code: number): void;
+  /** All of them, spread over `windowMs`. */
+  leaveAll(windowMs: number): void;
+  /** Lets idle agents go while there are more than `share`, at {@link beat}; forgotten unless it is said again. */
+  shed(share: number): void;
+  /** To be called every {@link beatMs}. */
+  beat(): void;
+  stop(): void;
+}
+
+/** How much longer than it was told an agent may stay, in ms. */
+const toleranceMs = 3000;
+/** What the leader says of this node's share holds for this long, in ms. */
+const shareHoldsMs = 10_000;
+/** Which part of its agents a node lets go at one beat, at most. */
+const partAtOnce = 0.03;
+/** An agent that was asked to move and came back is left alone for this long, in ms: its balancer wants it here. */
+const leftAloneMs = 600_000;
+
+export function createDepartures(options: DeparturesOptions): Departures {
+  const { clock, random, connected, isIdle, onMoving } = options;
+  const timers = new Set<CancelTimer>();
+  /** When agents were asked to move, oldest first. */
+  const askedAtMs = new Map<string, number>();
+  let wanted: { readonly share: number; readonly untilMs: number } | undefined;
+
+  function later(ms: number, act: () => void): void {
+    const cancel = clock.after(ms, () => {
+      timers.delete(cancel);
+      act();
+    });
+    timers.add(cancel);
+  }
+
+  function leave(session: Session, afterMs: number, code: number): void {
+    session.moving = true;
+    onMoving(session);
+    session.connection.send({ type: "drain", reconnectAfterMs: afterMs });
+    later(afterMs + toleranceMs, () => session.connection.close(code, "connect to another node"));
+  }
+
+  function forgetOldAsks(): void {
+    for (const [agentId, atMs] of askedAtMs) {
+      if (clock.now() - atMs < leftAloneMs) return;
+      askedAtMs.delete(agentId);
+    }
+  }
+
+  function shedSome(share: number): void {
+    const staying = [...connected.values()].filter(({ moving }) => !moving);
+    const atMost = Math.min(staying.length - share, Math.max(1, Math.ceil(staying.length * partAtOnce)));
+    let asked = 0;
+    for (const session of staying) {
+      if (asked >= atMost) return;
+      if (askedAtMs.has(session.agentId) || !isIdle(session)) continue;
+      asked += 1;
+      askedAtMs.set(session.agentId, clock.now());
+      leave(session, random.next() * beatMs, closeCodes.rebalance);
+    }
+  }
+
+  return {
+    leave,
+    leaveAll(windowMs) {
+      const all = [...connected.values()];
+      for (const [index, session] of all.entries())
+        leave(session, (windowMs * (index + random.next())) / all.length, closeCodes.serviceRestart);
+    },
+    shed(share) {
+      wanted = { share, untilMs: clock.now() + shareHoldsMs };
+    },
+    beat() {
+      if (!wanted) return;
+      forgetOldAsks();
+      if (clock.now() >= wanted.untilMs) wanted = undefined;
+      else shedSome(wanted.share);
+    },
+    stop() {
+      for (const cancel of timers) cancel();
+      timers.clear();
+    },
+  };
+}

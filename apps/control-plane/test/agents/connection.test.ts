@@ -1,0 +1,176 @@
+import { agentLimits, closeCodes } from "@parallax/protocol";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { FakeSocket } from "../support/fake-socket.ts";
+import { agentOf, graceMs, type HubFixture, hubFixture, taskFrame } from "../support/hub-fixture.ts";
+import { hello } from "../support/sockets.ts";
+
+const seconds = 1000;
+const result = (number: number) => ({
+  type: "result",
+  taskId: `exec_1:${number}`,
+  executionId: "exec_1",
+  attempt: 1,
+  result: number,
+});
+
+describe("a connection of an agent", () => {
+  let node: HubFixture;
+  beforeEach(() => {
+    node = hubFixture();
+  });
+  afterEach(() => node.close());
+
+  describe("that is silent", () => {
+    it("is pinged first at a random moment, so that many are never pinged at once, then each 15 s", async () => {
+      await node.close();
+      const draws = [0.1, 0.9];
+      node = hubFixture({ draw: () => draws.shift() ?? 0 });
+      const [early, late] = [node.open(), node.open()];
+      const firstPing = async (socket: FakeSocket): Promise<number> => {
+        await node.clock.runUntil(() => socket.pings > 0, 20 * seconds);
+        return node.clock.now();
+      };
+      const startedMs = node.clock.now();
+      for (const socket of [early, late]) socket.says(hello());
+      expect((await firstPing(early)) - startedMs).toBe(2 * seconds);
+      expect((await firstPing(late)) - startedMs).toBeLessThanOrEqual(14 * seconds);
+      expect(early.pings).toBe(1);
+    });
+
+    it("is dead within 25 s, and its tasks wait for the agent to come back", async () => {
+      const socket = await node.connect();
+      const startedMs = node.clock.now();
+      await node.clock.runUntil(() => socket.readyState === 3, 60 * seconds);
+      const afterMs = node.clock.now() - startedMs;
+      expect(afterMs).toBeLessThanOrEqual(agentLimits.deadAfterMs);
+      expect(afterMs).toBeGreaterThan(agentLimits.deadAfterMs - 2 * seconds);
+      expect(await node.sessions.get(agentOf(socket))).toMatchObject({ status: "away" });
+    });
+
+    it("lives as long as it answers pings", async () => {
+      const socket = await node.connect();
+      for (let minute = 0; minute < 12; minute += 1) {
+        await node.clock.advance(10 * seconds);
+        socket.emit("pong");
+      }
+      expect(socket.readyState).toBe(socket.OPEN);
+      expect(socket.pings).toBe(8);
+    });
+
+    it("is not taken for dead by a node that could not listen itself", async () => {
+      const socket = await node.connect();
+      // The node stood still: its timers come late, and what the agents sent lies unread.
+      node.clock.stall(40 * seconds);
+      await node.clock.advance(41 * seconds);
+      expect(socket.readyState).toBe(socket.OPEN);
+      await node.clock.advance(25 * seconds);
+      expect(socket.readyState, "but it is if it stays silent").toBe(3);
+    });
+
+    it("is closed when no hello comes in 10 s", async () => {
+      const socket = node.open();
+      await node.clock.advance(12 * seconds);
+      expect(socket.closedWith).toBe(closeCodes.handshakeTimeout);
+    });
+  });
+
+  describe("that does not read", () => {
+    const large = "x".repeat(100_000);
+
+    it("gets no more tasks past the high mark, and those that it would have got go to others", async () => {
+      const socket = await node.connect({ maxConcurrentTasks: 100 });
+      const id = agentOf(socket);
+      socket.stalled = true;
+      const sent = Array.from({ length: 5 }, (_, number) =>
+        node.hub.send(id, taskFrame(`exec_1:${number}`, 1, large)),
+      );
+      expect(sent).toEqual([true, true, true, false, false]);
+      expect(node.reported).toEqual(["refused exec_1:3 1", "refused exec_1:4 1"]);
+      expect(node.roster.get(id), "nobody picks it").toBeUndefined();
+    });
+
+    it("gets tasks again once it has read, and its places are as they were", async () => {
+      const socket = await node.connect({ maxConcurrentTasks: 100 });
+      const id = agentOf(socket);
+      socket.stalled = true;
+      for (let number = 0; number < 3; number += 1)
+        node.hub.send(id, taskFrame(`exec_1:${number}`, 1, large));
+      socket.stalled = false;
+      socket.bufferedAmount = 0;
+      await node.clock.advance(1 * seconds);
+      expect([...(node.roster.get(id)?.held ?? [])]).toHaveLength(3);
+      expect(node.hub.send(id, taskFrame("exec_1:9", 1, large))).toBe(true);
+    });
+
+    it("never has more than 1 MiB and a frame waiting for it, and is closed with 4408", async () => {
+      const socket = await node.connect();
+      socket.stalled = true;
+      const frame = { type: "error" as const, code: "c", message: "x".repeat(300_000) };
+      let most = 0;
+      for (let number = 0; number < 10; number += 1) {
+        node.hub.send(agentOf(socket), frame);
+        most = Math.max(most, socket.bufferedAmount);
+      }
+      expect(socket.closedWith).toBe(closeCodes.tooSlow);
+      expect(most).toBeGreaterThan(1024 ** 2);
+      expect(most).toBeLessThanOrEqual(1024 ** 2 + JSON.stringify(frame).length);
+    });
+  });
+
+  describe("that floods", () => {
+    it("is read no faster than the bound: the rest waits in the network", async () => {
+      const socket = await node.connect();
+      const progress = { type: "progress", taskId: "exec_1:0", attempt: 1 };
+      for (let count = 0; count < 6 * agentLimits.framesPerSecond; count += 1) socket.says(progress);
+      expect(socket.paused).toBe(true);
+      await node.clock.advance(2 * seconds);
+      expect(socket.paused).toBe(false);
+      expect(socket.readyState).toBe(socket.OPEN);
+    });
+
+    it("is read no faster than so many bytes a second either", async () => {
+      const socket = await node.connect();
+      const frame = JSON.stringify({ ...result(1), result: "x".repeat(1_000_000) });
+      let taken = 0;
+      for (; !socket.paused && taken < 100; taken += 1) socket.says(frame);
+      expect(taken, "the results of a reconnect come in at once").toBeGreaterThanOrEqual(32);
+      expect(taken).toBeLessThan(40);
+      await node.clock.advance(1 * seconds);
+      expect(socket.paused).toBe(false);
+    });
+
+    it("is not read while its results wait for the store, and is not dead for that", async () => {
+      const socket = await node.connect();
+      const waiting: (() => void)[] = [];
+      node.deliver = () => new Promise((resolve) => waiting.push(() => resolve("counted")));
+      for (let number = 0; number < 64; number += 1) socket.says(result(number));
+      expect(socket.paused).toBe(true);
+      await node.clock.advance(60 * seconds);
+      expect(socket.readyState).toBe(socket.OPEN);
+      for (const done of waiting) done();
+      await node.clock.settle();
+      expect(socket.paused).toBe(false);
+      expect(socket.of("ack")).toHaveLength(64);
+    });
+
+    it("is closed with 4429 when it goes on sending what is no frame", async () => {
+      const socket = await node.connect();
+      for (let count = 0; count < agentLimits.maxFaults; count += 1) socket.says("{");
+      expect(socket.of("error")).toHaveLength(agentLimits.maxFaults);
+      expect(socket.readyState).toBe(socket.OPEN);
+      socket.says("{");
+      expect(socket.closedWith).toBe(closeCodes.tooMany);
+    });
+  });
+
+  it("is not heeded any more once it closes (X10)", async () => {
+    const socket = await node.connect();
+    node.hub.send(agentOf(socket), taskFrame("exec_1:0"));
+    socket.stalled = true;
+    node.hub.sendAway();
+    expect(socket.readyState).toBe(2);
+    socket.says({ type: "refuse", taskId: "exec_1:0", attempt: 1, reason: "busy" });
+    expect(node.reported).toEqual([]);
+    await node.clock.advance(graceMs);
+  });
+});

@@ -1,0 +1,273 @@
+import { closeCodes } from "@parallax/protocol";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { FakeSocket } from "../support/fake-socket.ts";
+import {
+  agentOf,
+  graceMs,
+  type HubFixture,
+  hubFixture,
+  resuming,
+  taskFrame,
+} from "../support/hub-fixture.ts";
+import { hello } from "../support/sockets.ts";
+
+const held = (taskId: string, attempt = 1) => ({ taskId, executionId: "exec_1", attempt });
+
+describe("the agents of a node", () => {
+  let here: HubFixture;
+  let there: HubFixture;
+  beforeEach(() => {
+    here = hubFixture();
+    there = hubFixture({ nodeId: "node-1", with: here });
+  });
+  afterEach(async () => {
+    await here.close();
+    await there.close();
+  });
+
+  describe("have a say only in what they were given", () => {
+    it.each([
+      ["accept", { type: "accept" }],
+      ["refuse", { type: "refuse", reason: "busy" }],
+    ])("%s of a task of another agent, or of another attempt, is not heeded", async (_, frame) => {
+      const [owner, liar] = [await here.connect(), await here.connect()];
+      here.hub.send(agentOf(owner), taskFrame("exec_1:0", 2));
+      liar.says({ ...frame, taskId: "exec_1:0", attempt: 2 });
+      owner.says({ ...frame, taskId: "exec_1:0", attempt: 1 });
+      expect(here.reported).toEqual([]);
+      owner.says({ ...frame, taskId: "exec_1:0", attempt: 2 });
+      expect(here.reported).toEqual([
+        `${String(frame.type).replace("accept", "accepted").replace("refuse", "refused")} exec_1:0 2`,
+      ]);
+    });
+
+    it("a result is the session's, whatever the frame says of who it is from", async () => {
+      const agent = await here.connect({ name: "honest" });
+      const letters: object[] = [];
+      here.deliver = async (letter) => {
+        letters.push(letter);
+        return "counted";
+      };
+      const forged = { agentId: "agent_other", agentName: "other", kind: "cancel" };
+      agent.says({ type: "result", ...held("exec_1:0"), result: 1, ...forged });
+      expect(letters).toEqual([
+        {
+          kind: "result",
+          taskId: "exec_1:0",
+          attempt: 1,
+          agentId: agentOf(agent),
+          agentName: "honest",
+          result: 1,
+        },
+      ]);
+    });
+
+    it("what it claims to hold is compared with the records, and what is not wanted is called back", async () => {
+      const first = await here.connect();
+      there.standing = (_, taskId) =>
+        taskId === "exec_1:0" ? "wanted" : taskId === "exec_1:1" ? "superseded" : "unknown";
+      const holding = [held("exec_1:0"), held("exec_1:1"), held("exec_1:2")];
+      const again = await there.connect(resuming(first, 2, { holding, maxConcurrentTasks: 4 }));
+      expect(there.reported).toEqual(["accepted exec_1:0 1"]);
+      expect(again.of("cancel")).toEqual([{ type: "cancel", taskId: "exec_1:1", reason: "superseded" }]);
+      expect([...(there.roster.get(agentOf(again))?.held ?? [])]).toEqual(["exec_1:0", "exec_1:2"]);
+    });
+  });
+
+  describe("that lose their connection (B11)", () => {
+    it("keep their tasks for the grace, on this node", async () => {
+      const agent = await here.connect();
+      here.hub.send(agentOf(agent), taskFrame("exec_1:0"));
+      agent.end();
+      await here.clock.advance(graceMs - 1000);
+      const again = await here.connect(resuming(agent, 2, { holding: [held("exec_1:0")] }));
+      await here.clock.advance(2000);
+      expect(here.reported).toEqual(["accepted exec_1:0 1"]);
+      again.end();
+      await here.clock.advance(graceMs - 1000);
+      expect(here.reported, "the grace begins anew").toHaveLength(1);
+      await here.clock.advance(1000);
+      expect(here.reported.at(-1)).toBe("lost exec_1:0 1");
+    });
+
+    it("keep them where another node has them by then", async () => {
+      const agent = await here.connect();
+      here.hub.send(agentOf(agent), taskFrame("exec_1:0"));
+      agent.end();
+      const moved = await there.connect(resuming(agent, 2, { holding: [held("exec_1:0")] }));
+      for (let waitedMs = 0; waitedMs < 2 * graceMs; waitedMs += 10_000) {
+        await here.clock.advance(10_000);
+        moved.emit("pong");
+      }
+      expect(here.reported).toEqual([]);
+    });
+
+    it("lose at once what they come back without: it never reached them", async () => {
+      const agent = await here.connect();
+      for (const number of [0, 1, 2]) here.hub.send(agentOf(agent), taskFrame(`exec_1:${number}`));
+      agent.end();
+      await here.connect(resuming(agent, 2, { holding: [held("exec_1:0")], owed: ["exec_1:1"] }));
+      expect(here.reported).toEqual(["lost exec_1:2 1", "accepted exec_1:0 1"]);
+    });
+
+    it("lose all of them at once when they say goodbye", async () => {
+      const agent = await here.connect();
+      here.hub.send(agentOf(agent), taskFrame("exec_1:0"));
+      agent.says({ type: "goodbye" });
+      expect(agent.closedWith).toBe(closeCodes.normal);
+      expect(here.reported).toEqual(["lost exec_1:0 1"]);
+    });
+  });
+
+  describe("that have a newer connection (X10, B9)", () => {
+    it("on the same node, whichever is ready first", async () => {
+      const first = await here.connect();
+      const [newer, older] = [here.open(), here.open()];
+      newer.says(hello(resuming(first, 3)));
+      older.says(hello(resuming(first, 2)));
+      await here.clock.settle();
+      expect(first.closedWith).toBe(closeCodes.replaced);
+      expect(older.closedWith).toBe(closeCodes.replaced);
+      expect(newer.readyState).toBe(newer.OPEN);
+      expect(here.hub.size).toBe(1);
+    });
+
+    it("on another node: the one before is told, and gives it up at once", async () => {
+      const first = await here.connect();
+      await there.connect(resuming(first, 2));
+      expect(there.told).toEqual([
+        {
+          to: "node-0",
+          message: { type: "agent-moved", from: "node-1", agentId: agentOf(first), connection: 2 },
+        },
+      ]);
+      for (const { message } of there.told) here.hub.receive(message);
+      await here.clock.settle();
+      expect(first.closedWith).toBe(closeCodes.replaced);
+      expect(here.hub.has(agentOf(first))).toBe(false);
+      expect(await here.sessions.get(agentOf(first))).toMatchObject({
+        status: "connected",
+        nodeId: "node-1",
+      });
+    });
+
+    it("keep it though an old word of a move comes late", async () => {
+      const first = await here.connect();
+      const moved = { type: "agent-moved" as const, from: "node-1", agentId: agentOf(first) };
+      here.hub.receive({ ...moved, connection: 1 });
+      expect(first.readyState).toBe(first.OPEN);
+    });
+  });
+
+  describe("of a node that drains (B12)", () => {
+    const drain = (windowMs: number) => here.hub.drain(windowMs, new AbortController().signal);
+
+    it("are told when to go, spread over the window, and get no tasks meanwhile", async () => {
+      const agents = await Promise.all(Array.from({ length: 10 }, () => here.connect()));
+      const drained = drain(10_000);
+      const waits = agents.map((agent) => agent.of("drain")[0]?.reconnectAfterMs ?? Number.NaN);
+      expect(waits).toEqual([500, 1500, 2500, 3500, 4500, 5500, 6500, 7500, 8500, 9500]);
+      expect(here.roster.size).toBe(0);
+      await here.clock.advance(9500);
+      expect(agents.map(({ readyState }) => readyState).slice(-2), "each has the time it was given").toEqual([
+        1, 1,
+      ]);
+      for (const agent of agents.slice(0, 5)) agent.end(1001);
+      await here.clock.advance(4000);
+      await drained;
+      expect(agents.slice(5).map(({ closedWith }) => closedWith)).toEqual(
+        Array.from({ length: 5 }, () => closeCodes.serviceRestart),
+      );
+    });
+
+    it("are turned away with 1012 when they have not said hello, or come while it drains", async () => {
+      const silent = here.open();
+      const drained = drain(0);
+      const late = here.open();
+      expect([silent.closedWith, late.closedWith]).toEqual([
+        closeCodes.serviceRestart,
+        closeCodes.serviceRestart,
+      ]);
+      await here.clock.advance(100);
+      await drained;
+    });
+
+    it("are told as well when their session opens only then", async () => {
+      const agent = here.open();
+      agent.says(hello());
+      const drained = drain(1000);
+      await here.clock.settle();
+      expect(agent.closedWith ?? agent.of("drain")).toBeDefined();
+      await here.clock.advance(10_000);
+      await drained;
+      expect(agent.closedWith).toBe(closeCodes.serviceRestart);
+    });
+  });
+
+  describe("of a node that has too many", () => {
+    const moved = (agents: readonly FakeSocket[]): number =>
+      agents.filter((agent) => agent.of("drain").length > 0).length;
+    const connectMany = (count: number) => Promise.all(Array.from({ length: count }, () => here.connect()));
+
+    it("are let go a few at a time, down to its share", async () => {
+      const agents = await connectMany(100);
+      here.hub.shed(95);
+      await here.clock.advance(1000);
+      expect(moved(agents), "three of a hundred at once").toBe(3);
+      await here.clock.advance(5000);
+      expect(moved(agents)).toBe(5);
+      expect(agents.filter(({ closedWith }) => closedWith === closeCodes.rebalance)).toHaveLength(5);
+    });
+
+    it("are let go only while they are idle", async () => {
+      const agents = await connectMany(4);
+      const busy = agents.slice(0, 3);
+      for (const [index, agent] of busy.entries()) {
+        here.roster.hold(agentOf(agent), `exec_1:${index}`);
+        here.hub.send(agentOf(agent), taskFrame(`exec_1:${index}`));
+      }
+      here.hub.shed(1);
+      await here.clock.advance(9000);
+      expect(moved(busy)).toBe(0);
+      expect(moved(agents)).toBe(1);
+    });
+
+    it("are not asked again when they come back: their balancer wants them here", async () => {
+      const [agent] = await connectMany(2);
+      if (!agent) return expect.unreachable();
+      here.hub.shed(1);
+      await here.clock.advance(2000);
+      agent.end(1001);
+      const again = await here.connect(resuming(agent, 2));
+      here.hub.shed(1);
+      await here.clock.advance(2000);
+      expect(again.of("drain")).toEqual([]);
+    });
+
+    it("stay once the leader has not said for a while that there are too many", async () => {
+      const agents = await connectMany(100);
+      here.hub.shed(10);
+      await here.clock.advance(60_000);
+      expect(moved(agents)).toBeLessThan(40);
+    });
+  });
+
+  it("get a new resume token before theirs expires", async () => {
+    const agent = await here.connect();
+    for (let hour = 0; hour < 9; hour += 1)
+      for (let beat = 0; beat < 360; beat += 1) {
+        agent.emit("pong");
+        await here.clock.advance(10_000);
+      }
+    const [renewed] = agent.of("token");
+    const again = resuming(agent, 2, { resumeToken: renewed?.resumeToken });
+    expect((await there.connect(again)).of("welcome")).toMatchObject([{ resumed: true }]);
+  });
+
+  it("are closed with 4501 when their token is taken back", async () => {
+    const [kept, revoked] = [here.open("kept"), here.open("revoked")];
+    here.hub.revoke((caller) => caller === "kept");
+    expect(kept.readyState).toBe(kept.OPEN);
+    expect(revoked.closedWith).toBe(closeCodes.unauthorized);
+  });
+});
