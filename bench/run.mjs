@@ -22,6 +22,10 @@ try {
     format: "esm",
     target: "node20",
     conditions: ["@parallax/source"],
+    // Bundled CommonJS modules ask for modules of Node.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     external: ["ioredis", "bullmq", "socket.io", "@socket.io/*", "vitest", "esbuild"],
     logLevel: "warning",
   });

@@ -21,7 +21,12 @@ it("shows the leader at every moment, with a lease that is shorter than the inte
   };
   const { election, membership } = createClusterParts({
     ...{ config, backends, clock, random, logger: noopLogger },
-    ...{ nodeId: "node-0", address: "127.0.0.1:8080", capacity: () => ({}), vouch: () => true },
+    ...{
+      nodeId: "node-0",
+      address: "127.0.0.1:8080",
+      load: () => ({ capacity: {}, agents: 0 }),
+      vouch: () => true,
+    },
   });
   const { status } = createHighAvailability({
     ...{ nodeId: "node-0", clusterId, enabled: true, election, membership, clock },

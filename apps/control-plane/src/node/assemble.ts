@@ -67,8 +67,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const storeTime = createStoreTime(clock, await store.time());
 
   const vouch = createVouch(backends.redis, clock, checkIntervalMs * unhealthyThreshold - timeoutMs);
-  const load = () => ({ capacity: work.roster.capacity(), agents: work.hub.size });
-  const cluster = createClusterParts({ ...context, vouch, load });
+  const cluster = createClusterParts({ ...context, vouch, load: () => loadOf(work) });
   const { election, membership } = cluster;
   const isDraining = (): boolean => drain.signal.aborted;
   const work: Work = createWork({
@@ -119,6 +118,10 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     drain,
     traffic,
   };
+}
+
+function loadOf({ roster, hub }: Work): { capacity: Readonly<Record<string, number>>; agents: number } {
+  return { capacity: roster.capacity(), agents: hub.size };
 }
 
 function healthOf(node: NodeContext & ClusterParts): Health {

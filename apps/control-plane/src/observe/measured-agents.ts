@@ -1,6 +1,7 @@
 import type { Clock } from "@parallax/core";
 import type { Metrics } from "@parallax/metrics";
-import type { Hub, TaskReports } from "../agents/hub.ts";
+import type { Hub } from "../agents/hub.ts";
+import type { TaskReports } from "../agents/reports.ts";
 
 /** Sent attempts of which no end was heard are forgotten past this many, the oldest first. */
 const maxUnderWay = 100_000;
@@ -42,14 +43,14 @@ export function createTaskTimes(clock: Clock, observe: Metrics["observeTask"]): 
       },
     }),
     ending: (reports) => ({
-      accepted: (taskId, attempt) => reports.accepted(taskId, attempt),
+      accepted: reports.accepted,
+      standings: reports.standings,
       lost(taskId, attempt, refused) {
         ended(keyOf(taskId, attempt), "expired");
         reports.lost(taskId, attempt, refused);
       },
       async deliver(letter) {
         const receipt = await reports.deliver(letter);
-        if (letter.kind === "cancel") return receipt;
         const outcome = letter.kind === "result" ? "completed" : "failed";
         ended(keyOf(letter.taskId, letter.attempt), receipt === "counted" ? outcome : "superseded");
         return receipt;
@@ -68,11 +69,11 @@ export function countSockets(
   metrics: Pick<Metrics, "countConnection" | "countDisconnect" | "countFrame">,
 ): Pick<Hub, "accept"> {
   return {
-    accept(socket) {
+    accept(socket, caller) {
       metrics.countConnection();
       socket.on("message", () => metrics.countFrame());
       socket.once("close", (code: number) => metrics.countDisconnect(code));
-      hub.accept(socket);
+      hub.accept(socket, caller);
     },
   };
 }

@@ -1,0 +1,109 @@
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  createTemporaryDirectory,
+  freePort,
+  type ProcessFixture,
+  type RedisFixture,
+  startProcess,
+  startRedis,
+} from "@parallax/testing";
+import { build } from "esbuild";
+
+const controlPlane = join(import.meta.dirname, "../../apps/control-plane");
+
+/** Lets bundled CommonJS modules ask for modules of Node. */
+const banner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+/** The program `parallax` from the sources of the workspace, without a build, in a folder that stands for its package. */
+async function bundleProgram(directory: string): Promise<string> {
+  const outfile = join(directory, "dist/bin.mjs");
+  await build({
+    entryPoints: [join(controlPlane, "src/bin.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    conditions: ["@parallax/source"],
+    banner: { js: banner },
+    logLevel: "warning",
+  });
+  await copyFile(join(controlPlane, "package.json"), join(directory, "package.json"));
+  return outfile;
+}
+
+/** A `parallax start` process. */
+export interface Node {
+  readonly id: string;
+  readonly port: number;
+  readonly url: string;
+  process: ProcessFixture;
+}
+
+export interface Cluster {
+  readonly redis: RedisFixture;
+  readonly nodes: readonly Node[];
+  /** One more node. Resolves once it is ready. */
+  add(): Promise<Node>;
+  /** Starts a node that has ended again, on its port. Resolves once it is ready. */
+  restart(node: Node): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly nodes: number;
+  /** Further lines of `parallax.config.yaml`. */
+  readonly config?: string;
+  readonly patterns?: Readonly<Record<string, string>>;
+  /** Flags of Node itself. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/** Starts Redis and nodes on it, as processes, and waits until all are ready. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { nodes: count, config = "", patterns = {}, nodeArgs = [] } = options;
+  const directory = await createTemporaryDirectory("bench-agents");
+  // PARALLAX_PROGRAM: another version than the one of these sources.
+  const bin = process.env.PARALLAX_PROGRAM ?? (await bundleProgram(directory.path));
+  const redis = await startRedis();
+  const file = join(directory.path, "parallax.config.yaml");
+  await mkdir(join(directory.path, "patterns"));
+  for (const [name, text] of Object.entries(patterns))
+    await writeFile(join(directory.path, "patterns", `${name}.yaml`), text);
+  const where = `redis: { url: "${redis.url}" }\npatterns: { directory: ${directory.path}/patterns }\n`;
+  await writeFile(file, `highAvailability:\n  enabled: true\n${config}\n${where}`);
+  const nodes: Node[] = [];
+
+  async function launch(id: string, port: number): Promise<ProcessFixture> {
+    const address = `127.0.0.1:${port}`;
+    const env = { PARALLAX_NODE_ID: id, PARALLAX_PORT: String(port), PARALLAX_ADVERTISE_ADDRESS: address };
+    const process = await startProcess({ script: bin, args: ["start", "--config", file], env, nodeArgs });
+    await process.answers(`http://${address}/health/ready`, { timeoutMs: 60_000 });
+    return process;
+  }
+
+  async function add(): Promise<Node> {
+    const id = `parallax-control-plane-${nodes.length}`;
+    const port = await freePort();
+    const node: Node = { id, port, url: `http://127.0.0.1:${port}`, process: await launch(id, port) };
+    nodes.push(node);
+    return node;
+  }
+
+  for (let index = 0; index < count; index += 1) await add();
+  return {
+    redis,
+    nodes,
+    add,
+    async restart(node) {
+      node.process = await launch(node.id, node.port);
+    },
+    async stop() {
+      await Promise.all(nodes.map((node) => node.process.kill()));
+      await redis.stop();
+      await directory.remove();
+    },
+  };
+}
