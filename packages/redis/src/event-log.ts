@@ -116,9 +116,13 @@ local function append_events(meta_key, log_key, channel, topic, partition, now_m
   local at = string.format('%.0f', math.floor(now_ms))
   local at_text = rfc3339(now_ms)
 
+  -- Numbers are turned into text once: that is what costs most in here.
+  local keep = max_entries or '${defaultMaxLogEntries}'
+  local sequence
   local function add(command, event)
-    return command('XADD', log_key, 'MAXLEN', '~', max_entries or ${defaultMaxLogEntries},
-      string.format('%.0f-0', top + 1), 'tag', event.tag, 'previous', tag, 'at', at, 'event', event.json)
+    sequence = string.format('%.0f', top + 1)
+    return command('XADD', log_key, 'MAXLEN', '~', keep, sequence .. '-0', 'tag', event.tag, 'previous', tag, 'at', at,
+      'event', event.json)
   end
 
   local parts = {}
@@ -133,8 +137,8 @@ local function append_events(meta_key, log_key, channel, topic, partition, now_m
       add(redis.call, event)
     end
     top = top + 1
-    parts[index] = string.format('{"sequence":%.0f,"tag":"%s","previous":"%s","at":"%s","event":', top, event.tag, tag,
-      at_text) .. event.json .. '}'
+    parts[index] = '{"sequence":' .. sequence .. ',"tag":"' .. event.tag .. '","previous":"' .. tag .. '","at":"' .. at_text
+      .. '","event":' .. event.json .. '}'
     tag = event.tag
   end
   redis.call('HSET', meta_key, 'epoch', epoch, 'sequence', string.format('%.0f', top), 'tag', tag, 'at', at)
