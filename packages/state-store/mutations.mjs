@@ -1,0 +1,257 @@
+// The guards that the invariants rest on, each with a way to break it. `pnpm mutate` requires a test to fail for each.
+
+/** @typedef {import("../../scripts/mutate.mjs").Mutation} Mutation */
+
+/** @type {(file: string, tests: Mutation["tests"]) => (guard: string, find: string, replace: string) => Mutation} */
+const inFile = (file, tests) => (guard, find, replace) => ({ guard, file, find, replace, tests });
+
+const batcher = inFile("batcher.ts", "unit");
+const change = inFile("change.ts", "unit");
+const changes = inFile("changes.ts", "unit");
+const requests = inFile("request-ids.ts", "unit");
+const space = inFile("memory-space.ts", "unit");
+const known = inFile("known-versions.ts", "unit");
+const store = inFile("state-store.ts", "unit");
+const upkeep = inFile("upkeep.ts", "unit");
+const watch = inFile("watch.ts", "unit");
+const writer = inFile("writer.ts", "unit");
+const script = inFile("redis-scripts.ts", "redis");
+
+/** Files of tests by the names that the mutations use. */
+export const suites = {
+  unit: ["memory.test", "writer", "request-ids", "collection", "watch", "known-versions"],
+  redis: ["redis.test", "redis-keys", "properties"],
+};
+
+/** @type {readonly Mutation[]} */
+export const mutations = [
+  // S1: record, entries and event together, or nothing.
+  script(
+    "S1: the old entries go",
+    "  call('ZREM', index_key, unpack(before))\n  add_entries(record, stamp",
+    "  add_entries(record, stamp",
+  ),
+  script(
+    "S1: the new entries come",
+    "  add_entries(record, stamp, change.id)\n  return tonumber(version)",
+    "  return tonumber(version)",
+  ),
+  script("S1: entries by the values that are set", "    if place then record[place] = ARGV[at + 1] end", ""),
+  script("S1: no entry of a field that is taken away", "    if place then record[place] = false end", ""),
+  script(
+    "S1: the entries that the last writer knew",
+    "if (record[INDEXES] or '') == index_names then\n    for at",
+    "if true then\n    for at",
+  ),
+  script(
+    "S1: a new set of indexes is noted",
+    "  if (record[INDEXES] or '') ~= index_names then",
+    "  if false then",
+  ),
+  script("S1: escaped values", "'|', '%%7C')", "'|', '|')"),
+  script(
+    "S1: no event of what was refused",
+    "  if refused then return nil, refused end\n  if length",
+    "  if length",
+  ),
+  script("S1: the index key is checked first", "call('ZCARD', index_key)\n", ""),
+  script("S1: the expiry key is checked first", "call('ZCARD', expiry_key)\n", ""),
+  script("S1: a demoted primary stops the whole script", "  if refused_all then return refused_all end", ""),
+  script("S1: events reach the topic", "if event_count > 0 and topic ~= '' then", "if false then"),
+  space("S1: the old entries go", "shelf.index.delete(member)", "void member"),
+  space("S1: the old expiry goes", "shelf.expiry.delete(expiryKey(before.expiresAtMs, id))", "void id"),
+  // S2: once.
+  script("S2: a request is known again", "    if answer then return answer end", ""),
+  script(
+    "S2: a forgotten request is not repeated",
+    "return repeated_since and may_have_forgotten(requests, repeated_since, now) and { 'forgotten' }",
+    "return nil",
+  ),
+  script("S2: forgotten by number", "  if spaces + 1 <", "  if true or spaces + 1 <"),
+  script("S2: a clock that went back", " or now < since", ""),
+  script(
+    "S2: the requests of a deleted record",
+    "forebear = not record and call('GET', change.tombstone_key)",
+    "forebear = nil",
+  ),
+  script(
+    "S2: they live on in the next record",
+    "local record = { [REQUESTS] = forebear }",
+    "local record = {}",
+  ),
+  script(
+    "S2: also of one that others deleted",
+    "local requests = remember(record[REQUESTS], change.request, version, now, stamp)",
+    "local requests = remember(nil, change.request, version, now, stamp)",
+  ),
+  script("S2: a refusal holds for a late attempt", "then note_refusal(change) end", "then end"),
+  script(
+    "S2: also where it would be granted now",
+    "  if version == '-' then return refused_before(change, record) end",
+    "  if version == '-' then return nil end",
+  ),
+  change(
+    "S2: a refusal holds for a late attempt",
+    'if (earlier === "refused") return',
+    'if (earlier === "refused" && !before && before) return',
+  ),
+  script("S2: whole ids only", "' ' .. request .. '/', 1, true)", "' ' .. request, 1, true)"),
+  requests(
+    "S2: a forgotten request is not repeated",
+    "return oldestMs >= sinceMs || nowMs < sinceMs;",
+    "return false;",
+  ),
+  requests("S2: others do not push one out", "slice(0, rememberedRequests - 1)", "slice(0, 0)"),
+  requests("S2: whole ids only", "}/`)", "}`)"),
+  change(
+    "S2: a request is known again",
+    'if (earlier) return { outcome: { outcome: "ok", ...earlier }, after: before };',
+    "",
+  ),
+  space(
+    "S2: the requests of a deleted record",
+    'tombstone && nowMs < tombstone.deletedAtMs + rememberedMs ? tombstone.requests : ""',
+    '""',
+  ),
+  batcher("S2: one change of a record at a time", "    if (waiting) {", "    if (waiting && !waiting) {"),
+  writer("S2: repetitions say since when", "isRepeated || count > 1 ? sinceMs : undefined", "undefined"),
+  writer(
+    "S2: a request that its caller makes again is a repetition",
+    "since: (requestId: string): number | undefined => sinceById.get(requestId)",
+    "since: (_: string): number | undefined => undefined",
+  ),
+  writer("S2: unknown is not undone", 'unknown ||= isParallaxError(error, "timeout");', ""),
+  writer(
+    "S2: an own deposit is known again",
+    "repeatedSinceMs === undefined ? outcome : ownDeposit(item.change, outcome)",
+    "outcome",
+  ),
+  writer(
+    "S2: what is not replicated is not done",
+    "if (!outcome || (!durable && isWritten(outcome))) return true;",
+    "if (!outcome) return true;",
+  ),
+  // S3: no stale writer.
+  script(
+    "S3: a lower fence is refused",
+    "    if change.fence < fence then return { 'fenced', fence } end",
+    "",
+  ),
+  script(
+    "S3: a higher fence is kept",
+    "      _, refused = try('SET', fence_key, format('%.0f', change.fence))",
+    "",
+  ),
+  script(
+    "S3: an expected version",
+    "if change.version and change.version ~= record[VERSION] then return false end",
+    "",
+  ),
+  script(
+    "S3: the version that is meant",
+    "if change.made_by and not starts_with(record[REQUESTS], change.made_by .. '/') then return false end",
+    "",
+  ),
+  script("S3: expected fields", "    if (text or nil) ~= condition.value then return false end", ""),
+  script("S3: raising never lowers", "if term < fence then return fence end", ""),
+  change(
+    "S3: a lower fence is refused",
+    "change.fence !== undefined && change.fence < context.fence",
+    "false",
+  ),
+  change(
+    "S3: an expected version",
+    "if (change.version !== undefined && change.version !== before.version) return false;",
+    "",
+  ),
+  change(
+    "S3: the version that is meant",
+    "if (change.madeBy !== undefined && change.madeBy !== newestRequest(before.requests)) return false;",
+    "",
+  ),
+  known("S3: what was read or written is known", "    known.set(id, { version, madeBy });", ""),
+  known(
+    "S3: a version that is another one's",
+    "last?.version === version ? last.madeBy : undefined",
+    "last?.madeBy",
+  ),
+  changes("S3: an own change is noted", "known.note(change.id, outcome.version, change.requestId);", ""),
+  upkeep("S3: a fenced leader hears of it", "if (fenced) throw fencedError(name, fenced.fence);", ""),
+  // S4: expiry through an index.
+  script("S4: only what has expired", "change.extra == 'expired' and not has_expired(record)", "false"),
+  script(
+    "S4: the siblings go, too",
+    "call('UNLINK', change.record_key, change.inbox_key, change.log_key)",
+    "call('UNLINK', change.record_key)",
+  ),
+  script("S4: its expiry goes", "  if record[EXPIRES] then call('ZREM', expiry_key, change.id) end", ""),
+  script("S4: an expiry that is taken back", "    call('HDEL', change.record_key, '_expires')", ""),
+  script("S4: entries of keys that others took away", "      try('ZREM', expiry_key, change.id)", ""),
+  change(
+    "S4: only what has expired",
+    'change.reason === "expired" && !hasExpired(before, context.nowMs)',
+    "false",
+  ),
+  upkeep("S4: in bounded steps", "ids.slice(0, step)", "ids"),
+  // S6: final is final.
+  script(
+    "S6: a final record does not change",
+    "    if not may then return { 'final', tonumber(record[VERSION]) } end",
+    "",
+  ),
+  script(
+    "S6: nor goes before its time",
+    "change.op == 'delete' and (change.extra == 'trimmed' or has_expired(record))",
+    "change.op == 'delete'",
+  ),
+  change(
+    "S6: a final record does not change",
+    "isFinal(context.layout, before.fields) && !mayTouchFinal",
+    "false && !mayTouchFinal",
+  ),
+  change(
+    "S6: nor goes before its time",
+    '(change.reason === "trimmed" || hasExpired(before, nowMs))',
+    "true",
+  ),
+  upkeep(
+    "S6: trims only what is final",
+    "if (open !== undefined) throw",
+    "if (open !== undefined && !open) throw",
+  ),
+  // S7: bounds.
+  script("S7: entries of a record's log", "if length > max_log_entries then", "if false then"),
+  script("S7: bytes of an inbox", "if bytes > max_inbox_bytes then", "if false then"),
+  script("S7: requests are cut", "if #entries ==", "if nil =="),
+  script("S7: bytes of a reply", "if budget < 0 and index > 1 then break end", ""),
+  change("S7: entries of a record's log", ".slice(-layout.maxLogEntries)", ""),
+  change("S7: bytes of an inbox", "if (inboxBytes > context.layout.maxInboxBytes)", "if (inboxBytes < 0)"),
+  changes("S7: bytes of a record", ", bytes, limits.recordBytes);", ", 0, limits.recordBytes);"),
+  changes("S7: bytes of a deposit", ", bytes, limits.depositBytes);", ", 0, limits.depositBytes);"),
+  changes(
+    "S7: bytes of an event",
+    ", Buffer.byteLength(json), limits.eventBytes);",
+    ", 0, limits.eventBytes);",
+  ),
+  batcher("S7: changes of a batch", "count === batchSize || ", ""),
+  batcher("S7: bytes of a batch", " || (count > 0 && bytes > batchBytes)", ""),
+  batcher("S7: changes that wait", "pending >= maxPending || ", ""),
+  batcher("S7: bytes that wait", " || pendingBytes + item.bytes > maxPendingBytes", ""),
+  store("S7: admission", "usedBytes < limitBytes * admittedShare", "usedBytes < limitBytes"),
+  // L8 and E1, where this package holds them.
+  store(
+    "L8: every partition's fence",
+    "fences.every(({ raised }) => raised)",
+    "fences.some(({ raised }) => raised)",
+  ),
+  watch(
+    "E1: the position before the records",
+    'const cursor = await bus.position(topic);\n    yield { type: "snapshot", records: await listAll(list, query) };',
+    'const records = await listAll(list, query);\n    yield { type: "snapshot", records };\n    const cursor = await bus.position(topic);',
+  ),
+  watch(
+    "E1: everything anew after a gap",
+    'if (delivered.type === "gap") break;',
+    'if (delivered.type === "gap") continue;',
+  ),
+];
