@@ -8,6 +8,8 @@ export interface PendingChange {
   readonly replicas: number;
   readonly change: Change;
   readonly bytes: number;
+  /** Where its request got no answer before: a store time that had passed when that was first made. */
+  readonly repeatedSinceMs: number | undefined;
   resolve(outcome: ChangeOutcome): void;
   reject(error: unknown): void;
 }
@@ -21,8 +23,11 @@ export interface BatcherOptions {
   readonly maxPending: number;
   readonly maxPendingBytes: number;
   readonly clock: Pick<Clock, "after">;
-  /** Sends a batch and settles each of its changes. Never rejects. */
-  readonly send: (batch: readonly PendingChange[]) => Promise<void>;
+  /**
+   * Sends a batch and settles each of its changes. Never throws. `answered` is called once the first attempt has ended,
+   * however it did: what is repeated must not hold up others.
+   */
+  readonly send: (batch: readonly PendingChange[], answered: () => void) => void;
 }
 
 export interface Batcher {
@@ -32,23 +37,29 @@ export interface Batcher {
   idle(): Promise<void>;
 }
 
-/** How long changes wait for the answer to those before them, in ms: a server that hangs must not hold back what may pass. */
+/**
+ * How many batches of a group may wait for their answers. Redis runs one script after the other: with one running and one that
+ * waits for it, it is never idle. A third would be small, and its answer would leave together with the second's, so that server
+ * and node would take turns instead of working at the same time.
+ */
+const maxOpenBatches = 2;
+
+/** How long changes wait for the answers to those before them, in ms: a call that hangs must not hold back what may pass. */
 const longestHoldMs = 20;
 
-/** What goes to one collection and partition. */
+/** What goes to one collection and partition in the same manner. */
 interface Group {
-  queue: PendingChange[];
+  readonly waiting: PendingChange[];
   /** Batches without an answer. */
-  inFlight: number;
+  open: number;
   isDue: boolean;
   cancelHold: CancelTimer | undefined;
 }
 
 /**
- * Puts together what goes to one collection and partition in one tick and, while a batch is on its way, all that comes until
- * its answer does: the busier the store, the more travels together. Keeps changes of one record apart: the
- * next one leaves when the one before has its answer, so that a repeated change never lands behind a later one (S2).
- * Deposits, which are idempotent by their key, do not queue up behind their record.
+ * Puts together what goes to one collection and partition in one tick, and while the server is busy what comes meanwhile, in
+ * order. It keeps changes of one record apart: the next one leaves when the one before has its answer, so that a repeated
+ * change never lands behind a later one (S2). Deposits, which are idempotent by their key, do not queue up behind their record.
  */
 export function createBatcher(options: BatcherOptions): Batcher {
   const { batchSize, batchBytes, maxPending, maxPendingBytes, clock, send } = options;
@@ -60,46 +71,55 @@ export function createBatcher(options: BatcherOptions): Batcher {
   let onIdle: (() => void)[] = [];
 
   function enqueue(item: PendingChange): void {
-    const name = `${item.partition}/${item.replicas}/${item.layout.collection}`;
-    const group = groups.get(name) ?? { queue: [], inFlight: 0, isDue: false, cancelHold: undefined };
+    const { partition, replicas, layout, repeatedSinceMs } = item;
+    const name = `${partition}/${replicas}/${layout.collection}/${repeatedSinceMs ?? ""}`;
+    const group = groups.get(name) ?? { waiting: [], open: 0, isDue: false, cancelHold: undefined };
     groups.set(name, group);
-    group.queue.push(item);
-    if (group.inFlight === 0) flushSoon(name, group);
-    else group.cancelHold ??= clock.after(longestHoldMs, () => flush(name, group));
+    group.waiting.push(item);
+    if (group.open < maxOpenBatches) flushSoon(name, group);
+    else hold(name, group);
+  }
+
+  /** Waits for an answer, but not for long. */
+  function hold(name: string, group: Group): void {
+    group.cancelHold ??= clock.after(longestHoldMs, () => {
+      group.cancelHold = undefined;
+      flush(name, group, Number.POSITIVE_INFINITY);
+    });
   }
 
   function flushSoon(name: string, group: Group): void {
     if (group.isDue) return;
     group.isDue = true;
-    queueMicrotask(() => flush(name, group));
-  }
-
-  function flush(name: string, group: Group): void {
-    const { queue } = group;
-    group.cancelHold?.();
-    Object.assign(group, { queue: [], isDue: false, cancelHold: undefined });
-    let batch: PendingChange[] = [];
-    let bytes = 0;
-    for (const item of queue) {
-      if (batch.length === batchSize || (batch.length > 0 && bytes + item.bytes > batchBytes)) {
-        depart(name, group, batch);
-        batch = [];
-        bytes = 0;
-      }
-      batch.push(item);
-      bytes += item.bytes;
-    }
-    if (batch.length > 0) depart(name, group, batch);
-  }
-
-  function depart(name: string, group: Group, batch: readonly PendingChange[]): void {
-    group.inFlight += 1;
-    void send(batch).then(() => {
-      group.inFlight -= 1;
-      if (group.inFlight > 0) return;
-      if (group.queue.length > 0) flushSoon(name, group);
-      else groups.delete(name);
+    queueMicrotask(() => {
+      group.isDue = false;
+      flush(name, group, maxOpenBatches);
     });
+  }
+
+  function flush(name: string, group: Group, maxOpen: number): void {
+    while (group.waiting.length > 0 && group.open < maxOpen) {
+      group.open += 1;
+      send(group.waiting.splice(0, nextBatch(group.waiting)), () => {
+        group.open -= 1;
+        group.cancelHold?.();
+        group.cancelHold = undefined;
+        // In a microtask: whoever was waiting for an answer may have more to send.
+        flushSoon(name, group);
+      });
+    }
+    if (group.waiting.length > 0) hold(name, group);
+    else if (group.open === 0) groups.delete(name);
+  }
+
+  /** How many changes go together. */
+  function nextBatch(waiting: readonly PendingChange[]): number {
+    let bytes = 0;
+    for (const [count, item] of waiting.entries()) {
+      bytes += item.bytes;
+      if (count === batchSize || (count > 0 && bytes > batchBytes)) return count;
+    }
+    return waiting.length;
   }
 
   function settled(item: PendingChange, lane: string | undefined): void {

@@ -1,4 +1,10 @@
-import { mayHaveForgotten, recallRequest, rememberRequest } from "./request-ids.ts";
+import {
+  mayHaveForgotten,
+  newestRequest,
+  recallRequest,
+  rememberRefusal,
+  rememberRequest,
+} from "./request-ids.ts";
 import {
   type Change,
   type ChangeEvent,
@@ -38,6 +44,8 @@ export interface Applied {
   readonly outcome: ChangeOutcome;
   readonly after: RecordState | undefined;
   readonly told?: readonly ChangeEvent[];
+  /** What is remembered from now on of a record that is not there. */
+  readonly forebear?: string;
 }
 
 /** Where a change meets the record. `fence` is the highest that the partition has seen, this change's included. */
@@ -45,6 +53,8 @@ export interface ChangeContext {
   readonly layout: Layout;
   readonly fence: number;
   readonly nowMs: number;
+  /** The requests of the record of this id that was deleted last, if that was a moment ago. */
+  readonly forebear: string;
   /** As {@link MutateOptions} has it. */
   readonly repeatedSinceMs: MutateOptions["repeatedSinceMs"];
 }
@@ -68,7 +78,15 @@ function toldBy(change: Change, version: number): readonly ChangeEvent[] {
 /** The record as a reader gets it. */
 export function toStored(id: string, state: RecordState): StoredFields {
   const { fields, version, createdAtMs, updatedAtMs, expiresAtMs, schema } = state;
-  return { id, fields: Object.fromEntries(fields), version, createdAtMs, updatedAtMs, expiresAtMs, schema };
+  const times = { createdAtMs, updatedAtMs, expiresAtMs };
+  return {
+    id,
+    fields: Object.fromEntries(fields),
+    version,
+    ...times,
+    schema,
+    madeBy: newestRequest(state.requests),
+  };
 }
 
 /**
@@ -82,10 +100,42 @@ export function applyChange(
 ): Applied {
   // A deposit is known by its key, and a migration by the schema that it leads to.
   const isRemembered = change.op !== "deposit" && change.op !== "migrate";
-  const earlier = before && isRemembered && recallRequest(before.requests, change.requestId);
+  const applied = decide(before, change, context, isRemembered);
+  const mayBeOnItsWay = isRemembered && context.repeatedSinceMs !== undefined;
+  if (!mayBeOnItsWay || !["exists", "conflict", "final", "missing"].includes(applied.outcome.outcome))
+    return applied;
+  const { requestId } = change;
+  const requests = before ? before.requests : context.forebear;
+  if (recallRequest(requests, requestId)) return applied;
+  const remembered = rememberRefusal(requests, requestId, context.nowMs);
+  return before
+    ? { ...applied, after: { ...before, requests: remembered } }
+    : { ...applied, forebear: remembered };
+}
+
+/** What a request is answered that was refused before, whatever it would be now. */
+function refusedBefore(
+  before: RecordState | undefined,
+  change: Change,
+  { layout }: ChangeContext,
+): ChangeOutcome {
+  if (!before) return change.op === "create" ? { outcome: "forgotten" } : { outcome: "missing" };
+  if (change.op === "create") return { outcome: "exists", record: toStored(change.id, before) };
+  return { outcome: isFinal(layout, before.fields) ? "final" : "conflict", version: before.version };
+}
+
+function decide(
+  before: RecordState | undefined,
+  change: Change,
+  context: ChangeContext,
+  isRemembered: boolean,
+): Applied {
+  const requests = before ? before.requests : context.forebear;
+  const earlier = isRemembered && recallRequest(requests, change.requestId);
+  if (earlier === "refused") return { outcome: refusedBefore(before, change, context), after: before };
   if (earlier) return { outcome: { outcome: "ok", ...earlier }, after: before };
   const { repeatedSinceMs: sinceMs, nowMs } = context;
-  if (before && isRemembered && sinceMs !== undefined && mayHaveForgotten(before.requests, sinceMs, nowMs)) {
+  if (isRemembered && sinceMs !== undefined && mayHaveForgotten(requests, sinceMs, nowMs)) {
     return { outcome: { outcome: "forgotten" }, after: before };
   }
   if (change.fence !== undefined && change.fence < context.fence) {
@@ -132,6 +182,7 @@ function otherSchema(before: RecordState): Applied {
 
 function holds(before: RecordState, change: UpdateChange | DeleteChange): boolean {
   if (change.version !== undefined && change.version !== before.version) return false;
+  if (change.madeBy !== undefined && change.madeBy !== newestRequest(before.requests)) return false;
   return change.where.every(([field, text]) => before.fields.get(field) === text);
 }
 
@@ -148,6 +199,7 @@ function tell(
   { layout, nowMs }: ChangeContext,
 ): Pick<RecordState, "events" | "log"> & { readonly told: readonly ChangeEvent[] } {
   const told = toldBy(change, version);
+  if (layout.maxLogEntries === 0) return { events: state.events, log: state.log, told };
   const entries = told.map(({ json }, index) => ({ sequence: state.events + 1 + index, atMs: nowMs, json }));
   const log = told.length === 0 ? state.log : [...state.log, ...entries].slice(-layout.maxLogEntries);
   return { events: state.events + told.length, log, told };
@@ -167,7 +219,7 @@ function applyCreate(change: CreateChange, context: ChangeContext): Applied {
     expiresAtMs: expiryAfter(undefined, change.expiry, nowMs),
     schema: layout.schema,
     indexes: layout.indexes,
-    requests: rememberRequest("", change.requestId, result),
+    requests: rememberRequest(context.forebear, change.requestId, result),
     inbox: new Map(),
     inboxBytes: 0,
   };

@@ -1,7 +1,7 @@
 import { ParallaxError } from "@parallax/core";
 import type { BusEvent } from "@parallax/event-bus";
 import { checkBytes, checkId, checkIndexed, checkRequestId, checkWhole } from "./checks.ts";
-import { complaint, encodeFields, invalidValue } from "./codec.ts";
+import { complaint, encodeFields, invalidValue, toJson } from "./codec.ts";
 import type {
   ChangeOptions,
   Collection,
@@ -16,7 +16,7 @@ import { type Definition, toRecord, upgrade } from "./definition.ts";
 import type { Change, ChangeEvent, ChangeOutcome, Expiry, FieldText, UpdateChange } from "./store.ts";
 
 type Changes<Value extends Fields> = Pick<Collection<Value>, "create" | "update" | "delete" | "deposit">;
-type Conditions = Pick<UpdateChange, "version" | "where">;
+type Conditions = Pick<UpdateChange, "version" | "madeBy" | "where">;
 
 /** The changing half of a collection: checks what comes in, and says what came of it. */
 export function createChanges<Value extends Fields>(
@@ -24,7 +24,7 @@ export function createChanges<Value extends Fields>(
   definition: Definition<Value>,
 ): Changes<Value> {
   const { backend, limits } = context;
-  const { layout, codecs, schema } = definition;
+  const { layout, codecs, schema, known } = definition;
   const name = layout.collection;
 
   async function send(change: Change, options: Pick<ChangeOptions, "replicas">): Promise<ChangeOutcome> {
@@ -33,6 +33,10 @@ export function createChanges<Value extends Fields>(
     const partition = backend.partitionOf(change.id);
     const outcome = await context.writer.change(layout, partition, change, replicas);
     if (outcome.outcome === "refused") throw refusal(name, change.id, outcome);
+    if (outcome.outcome === "conflict") known.forget(change.id);
+    if (outcome.outcome === "ok" && change.op !== "migrate") {
+      known.note(change.id, outcome.version, change.requestId);
+    }
     return outcome;
   }
 
@@ -78,8 +82,10 @@ export function createChanges<Value extends Fields>(
   function encodeEvent(id: string, event: BusEvent): ChangeEvent {
     // `id` and `version` tell what the event is about; they are the store's to fill in.
     const { type, id: _id, version: _version, ...rest } = event;
-    const json = JSON.stringify({ type, id, ...rest });
-    checkBytes(`the event of ${name} ${id}`, Buffer.byteLength(json), limits.eventBytes);
+    const what = `the event of ${name} ${id}`;
+    if (typeof type !== "string" || type === "") throw invalidValue(what, "it needs a type");
+    const json = toJson({ type, id, ...rest }, what);
+    checkBytes(what, Buffer.byteLength(json), limits.eventBytes);
     return { tag: context.nextId(), json };
   }
 
@@ -129,13 +135,13 @@ export function createChanges<Value extends Fields>(
     };
   }
 
-  function conditionsOf({ version, where = {} }: UpdateOptions<Value>): Conditions {
+  function conditionsOf(id: string, { version, where = {} }: UpdateOptions<Value>): Conditions {
     if (version !== undefined) checkWhole("invalid_value", "a version", version, 0);
     const wanted = Object.entries(where).map(
       ([field, value]) =>
         [field, value === undefined ? codecOf(field) && undefined : encode(field, value)] as const,
     );
-    return { version, where: wanted };
+    return { version, madeBy: version === undefined ? undefined : known.madeBy(id, version), where: wanted };
   }
 
   return {
@@ -149,6 +155,7 @@ export function createChanges<Value extends Fields>(
         case "ok":
           return { outcome: "created", version: 1, storeTimeMs: outcome.storeTimeMs };
         case "exists":
+          known.read(outcome.record);
           return { outcome: "exists", record: toRecord(definition, outcome.record) };
         case "fenced":
           return outcome;
@@ -157,17 +164,21 @@ export function createChanges<Value extends Fields>(
       }
     },
     async update(id, patch, options = {}) {
-      const common = { ...base(id, options), ...conditionsOf(options) };
+      const common = { ...base(id, options), ...conditionsOf(id, options) };
       const change = { op: "update", ...common, ...patchOf(id, patch), expiry: expiryOf(options) } as const;
       return updateOutcome(name, id, await sendUpgraded(change, options));
     },
     async delete(id, options = {}): Promise<DeleteOutcome> {
-      const common = { ...base(id, options), ...conditionsOf(options) };
+      const common = { ...base(id, options), ...conditionsOf(id, options) };
       const change = { op: "delete", ...common, reason: "asked", leftovers: [] } as const;
       return updateOutcome(name, id, await sendUpgraded(change, options));
     },
     async deposit(id, key, value, options = {}) {
       const common = base(id, options);
+      for (const text of [key, value]) {
+        if (typeof text !== "string")
+          throw invalidValue(`a deposit for ${name} ${id}`, "key and value are texts");
+      }
       const bytes = Buffer.byteLength(key) + Buffer.byteLength(value);
       checkBytes(`a deposit for ${name} ${id}`, bytes, limits.depositBytes);
       const outcome = await send({ op: "deposit", ...common, key, value }, options);

@@ -100,8 +100,14 @@ function isJson(text: string): boolean {
   }
 }
 
-function toJson(value: unknown, name: string): string {
-  const text: string | undefined = JSON.stringify(value);
+/** @throws ParallaxError `invalid_value` for what has no JSON, such as a circle or a bigint. */
+export function toJson(value: unknown, name: string): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw invalidValue(name, `it has no JSON (${String(error).split("\n")[0]})`);
+  }
   if (text === undefined || (typeof value === "number" && !Number.isFinite(value))) {
     throw invalidValue(name, "it has no JSON");
   }

@@ -15,6 +15,8 @@ export interface CollectionOptions<Value extends Fields> {
   readonly final?: Readonly<Partial<Record<keyof Value & string, readonly string[]>>>;
   /** The topic that its events go to. Default: none. */
   readonly topic?: string;
+  /** How many events a record's own log keeps; with 0 it has none. Default: the store's `limits.logEntries`. */
+  readonly logEntries?: number;
   /** Stored records of an older version are brought up by `migrate` on read. Default 1. */
   readonly version?: number;
   readonly migrate?: (

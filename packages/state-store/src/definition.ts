@@ -1,7 +1,9 @@
 import { ParallaxError } from "@parallax/core";
 import type { z } from "zod";
+import { checkWhole } from "./checks.ts";
 import { type Codecs, complaint, createCodecs, decodeFields } from "./codec.ts";
 import type { CollectionOptions, Fields, Stored } from "./collection.ts";
+import { createKnownVersions, type KnownVersions } from "./known-versions.ts";
 import type { Layout, StoredFields } from "./store.ts";
 
 /** Bounds of what a store takes (S7). */
@@ -32,6 +34,7 @@ export interface Definition<Value extends Fields> {
   readonly codecs: Codecs;
   readonly schema: z.ZodType<Value>;
   readonly migrate: CollectionOptions<Value>["migrate"];
+  readonly known: KnownVersions;
 }
 
 /** Names under which a partition keeps other things than records. */
@@ -47,6 +50,7 @@ export function define<Value extends Fields>(
   limits: StoreLimits,
 ): Definition<Value> {
   const { name, schema, indexes = [], final = {}, topic, version = 1, migrate } = options;
+  const { logEntries = limits.logEntries } = options;
   if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(name) || reserved.has(name)) {
     const taken = [...reserved].join(", ");
     throw invalid(
@@ -61,6 +65,7 @@ export function define<Value extends Fields>(
   if (!Number.isSafeInteger(version) || version < 1) {
     throw invalid("invalid_collection", name, `choose a whole version from 1 on`);
   }
+  checkWhole("invalid_value", "the entries of a record's log", logEntries, 0);
   const codecs = createCodecs(schema);
   const finals: Record<string, readonly string[]> = {};
   for (const [field, values] of Object.entries(final)) {
@@ -77,10 +82,10 @@ export function define<Value extends Fields>(
     final: finals,
     topic,
     schema: version,
-    maxLogEntries: limits.logEntries,
+    maxLogEntries: logEntries,
     maxInboxBytes: limits.inboxBytes,
   };
-  return { layout, codecs, schema, migrate };
+  return { layout, codecs, schema, migrate, known: createKnownVersions() };
 }
 
 /** Texts in the newest version of the schema. @throws ParallaxError `newer_schema`, `invalid_record` */

@@ -3,9 +3,9 @@ import { type Clock, systemClock } from "@parallax/core";
 import type { MemoryEventLogSpace } from "@parallax/event-bus/memory";
 import { applyChange, type ChangeContext, type RecordState } from "./change.ts";
 import { entriesOf, timeText } from "./index-entry.ts";
-import { type RequestResult, rememberedMs } from "./request-ids.ts";
+import { rememberedMs, rememberRequest } from "./request-ids.ts";
 import { createSortedKeys, type SortedKeys } from "./sorted-keys.ts";
-import type { Change, ChangeEvent, ChangeOutcome, Layout, MutateOptions, MutateResult } from "./store.ts";
+import type { Change, ChangeEvent, Layout, MutateOptions, MutateResult } from "./store.ts";
 
 /** Options of {@link memoryRecordSpace}. */
 export interface MemoryRecordSpaceOptions {
@@ -33,8 +33,10 @@ export interface MemoryRecordSnapshot {
   readonly tombstones: ReadonlyMap<string, Tombstone>;
 }
 
-interface Tombstone extends RequestResult {
-  readonly requestId: string;
+/** What is remembered of a record that was deleted. */
+interface Tombstone {
+  readonly requests: string;
+  readonly deletedAtMs: number;
 }
 
 /** Records in this process, shared by any number of nodes. The last three functions are for simulations. */
@@ -76,33 +78,36 @@ export function memoryRecordSpace(options: MemoryRecordSpaceOptions = {}): Memor
   }
 
   function bury(key: string, tombstone: Tombstone): void {
-    for (const [buried, { storeTimeMs }] of tombstones) {
-      if (storeTimeMs + rememberedMs > tombstone.storeTimeMs) break;
+    for (const [buried, { deletedAtMs }] of tombstones) {
+      if (deletedAtMs + rememberedMs > tombstone.deletedAtMs) break;
       tombstones.delete(buried);
     }
+    tombstones.delete(key);
     tombstones.set(key, tombstone);
   }
 
-  /** S2: a delete leaves nothing in which its request could be remembered, so its answer is kept beside, for a while. */
-  function recallDelete(key: string, change: Change): ChangeOutcome | undefined {
-    const tombstone = change.op === "delete" ? tombstones.get(key) : undefined;
-    if (tombstone?.requestId !== change.requestId) return undefined;
-    return { outcome: "ok", version: tombstone.version, storeTimeMs: tombstone.storeTimeMs };
+  /** S2: a deleted record leaves nothing in which its requests could be remembered, so they are kept beside, for a while. */
+  function forebearOf(key: string, nowMs: number): string {
+    const tombstone = tombstones.get(key);
+    return tombstone && nowMs < tombstone.deletedAtMs + rememberedMs ? tombstone.requests : "";
   }
 
-  function mutateOne(partition: number, change: Change, context: Omit<ChangeContext, "fence">) {
+  function mutateOne(partition: number, change: Change, context: Omit<ChangeContext, "fence" | "forebear">) {
     const { collection } = context.layout;
     const place = shelf(partition, collection);
     const before = place.records.get(change.id);
     const key = `${partition}:${collection}:${change.id}`;
-    const repeated = before ? undefined : recallDelete(key, change);
-    if (repeated) return { outcome: repeated, told: [] };
     const fence = Math.max(fences.get(partition) ?? 0, change.fence ?? 0);
     if (fence > 0) fences.set(partition, fence);
-    const { outcome, after, told } = applyChange(before, change, { ...context, fence });
+    const { nowMs } = context;
+    const forebear = before ? "" : forebearOf(key, nowMs);
+    const applied = applyChange(before, change, { ...context, fence, forebear });
+    const { outcome, after, told } = applied;
+    if (applied.forebear !== undefined) bury(key, { requests: applied.forebear, deletedAtMs: nowMs });
     if (after !== before) replace(place, change.id, before, after);
-    if (change.op === "delete" && change.reason === "asked" && outcome.outcome === "ok") {
-      bury(key, { requestId: change.requestId, ...outcome });
+    if (before && !after && outcome.outcome === "ok") {
+      const requests = rememberRequest(before.requests, change.requestId, outcome);
+      bury(key, { requests, deletedAtMs: nowMs });
     }
     return { outcome, told };
   }

@@ -24,7 +24,7 @@ export function createReads<Value extends Fields>(
   definition: Definition<Value>,
 ): Reads<Value> {
   const { backend, reading } = context;
-  const { layout } = definition;
+  const { layout, known } = definition;
   const name = layout.collection;
   const partitions = partitionsOf(backend);
 
@@ -34,8 +34,9 @@ export function createReads<Value extends Fields>(
     const loads = [...byPartition].map(([partition, members]) =>
       reading(() => backend.read(partition, name, members)),
     );
-    const found = (await Promise.all(loads)).flat();
-    return new Map(found.flatMap((stored) => (stored ? [[stored.id, stored] as const] : [])));
+    const found = (await Promise.all(loads)).flat().filter((stored) => stored !== undefined);
+    for (const stored of found) known.read(stored);
+    return new Map(found.map((stored) => [stored.id, stored]));
   }
 
   /** The next entries of a query over all partitions, newest first. */
@@ -73,6 +74,7 @@ export function createReads<Value extends Fields>(
       checkId(name, id);
       const partition = backend.partitionOf(id);
       const [stored] = await reading(() => backend.read(partition, name, [id]));
+      if (stored) known.read(stored);
       return stored && toRecord(definition, stored);
     },
     async getMany(ids) {

@@ -25,7 +25,6 @@ export function headArguments(layout: Layout, head: MutateHead): (string | numbe
   const finals = Object.entries(layout.final).flatMap(([field, values]) =>
     values.map((value) => [field, value] as const),
   );
-  const read = new Set([...layout.indexes, ...finals.map(([field]) => field)]);
   return [
     layout.topic ?? "",
     head.channel,
@@ -39,7 +38,6 @@ export function headArguments(layout: Layout, head: MutateHead): (string | numbe
     head.durable ? 1 : 0,
     head.repeatedSinceMs ?? "-",
     layout.indexes.join(" "),
-    [...read].join(" "),
     finals.length,
     ...finals.flat(),
   ];
@@ -55,25 +53,37 @@ export function pushChange(
   keys.push(names.record);
   if (change.op === "deposit" || change.op === "delete") keys.push(names.inbox);
   if (change.op === "delete" || change.event) keys.push(names.log);
-  if (change.op === "delete" && change.reason === "asked") keys.push(names.tombstone);
+  if (change.op !== "deposit" && change.op !== "migrate") keys.push(names.tombstone);
 
   const where = change.op === "update" || change.op === "delete" ? change.where : [];
   const present = where.filter(([, text]) => text !== undefined);
   const absent = where.filter(([, text]) => text === undefined);
   const set = setOf(change);
   const unset = unsetOf(change);
-  const version = "version" in change ? change.version : undefined;
   const expiry = change.op === "create" || change.op === "update" ? change.expiry : "keep";
+  const extra = extraOf(change);
+  const { fence } = change;
   const events = eventsOf(change);
-  const tags = events.map(({ tag }) => tag).join();
-  const request = `${change.op} ${change.requestId} ${tags || "-"} ${change.fence ?? "-"}`;
-  const counts = `${set.length} ${unset.length} ${present.length} ${absent.length}`;
-  args.push(`${request} ${version ?? "-"} ${expiry} ${counts} ${extraOf(change)}`);
-  args.push(change.id, ...events.map(({ json }) => json));
+  const tags = events.map(({ tag }) => tag).join() || "-";
+  const isPlain =
+    fence === undefined && expiry === "keep" && extra === "-" && unset.length === 0 && where.length === 0;
+  const counts = `${unset.length} ${present.length} ${absent.length}`;
+  const rest = isPlain ? "" : ` ${fence ?? "-"} ${expiry} ${counts} ${extra}`;
+  args.push(`${change.op} ${change.requestId} ${tags} ${versionOf(change)} ${set.length}${rest}`);
+  args.push(change.id);
+  // Without the last brace: the version of the record is put there.
+  for (const { json } of events) args.push(json.slice(0, -1));
   for (const [field, text] of set) args.push(field, text);
   for (const field of unset) args.push(field);
   for (const [field, text = ""] of present) args.push(field, text);
   for (const [field] of absent) args.push(field);
+}
+
+/** `<version>/<request that led to it>`, as far as the change names them. */
+function versionOf(change: Change): string {
+  if (!("version" in change) || change.version === undefined) return "-";
+  const madeBy = change.op === "migrate" ? undefined : change.madeBy;
+  return madeBy === undefined ? String(change.version) : `${change.version}/${madeBy}`;
 }
 
 function setOf(change: Change): readonly (readonly [string, string])[] {

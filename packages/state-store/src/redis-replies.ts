@@ -1,6 +1,7 @@
 import { ParallaxError } from "@parallax/core";
 import type { RedisReply } from "@parallax/redis";
 import { z } from "zod";
+import { newestRequest } from "./request-ids.ts";
 import type { ChangeOutcome, StoredEvent, StoredFields } from "./store.ts";
 
 function unexpected(what: string, reply: unknown): ParallaxError<"invalid_reply"> {
@@ -56,6 +57,7 @@ export function readRecord(id: string, reply: RedisReply | undefined): StoredFie
     updatedAtMs: readNumber(fields.get("_updated"), `the last change of ${id}`),
     expiresAtMs: expires === undefined ? undefined : readNumber(expires, `the expiry of ${id}`),
     schema: readNumber(fields.get("_schema") ?? 1, `the schema of ${id}`),
+    madeBy: newestRequest(fields.get("_rid") ?? ""),
     fields: Object.fromEntries([...fields].filter(([field]) => !field.startsWith("_"))),
   };
 }

@@ -1,32 +1,11 @@
 import { appendEventsLua, defineScript, nowLua, type Script } from "@parallax/redis";
-import { prunedLength, rememberedMs, rememberedRequests } from "./request-ids.ts";
-
-/** Lua: the entries of a record in the sorted set of its collection, as index-entry.ts has them. */
-const entriesLua = `
-local function escape_value(value)
-  if not string.find(value, '[%%|]') then return value end
-  return (string.gsub(string.gsub(value, '%%', '%%25'), '|', '%%7C'))
-end
-
-local function entries_of(indexes, values, updated, id)
-  local tail = '|' .. updated .. '|' .. id
-  local members, count = { '*' .. tail }, 1
-  for at = 1, #indexes do
-    local value = values[indexes[at]]
-    if value then
-      count = count + 1
-      members[count] = indexes[at] .. '|' .. escape_value(value) .. tail
-    end
-  end
-  return members
-end
-`;
+import { cutLength, prunedLength, rememberedMs, rememberedRequests } from "./request-ids.ts";
 
 /** Lua: the requests that a record remembers, as request-ids.ts has them (S2). */
 const requestsLua = `
 local function recall(requests, request)
   local _, slash = string.find(' ' .. requests, ' ' .. request .. '/', 1, true)
-  if slash then return string.match(requests, '^(%d+)/(%d+)', slash) end
+  if slash then return string.match(requests, '^([%d-]+)/(%d+)', slash) end
 end
 
 local function may_have_forgotten(requests, since, now)
@@ -35,21 +14,26 @@ local function may_have_forgotten(requests, since, now)
   return tonumber(string.match(requests, '%d+$')) >= since or now < since
 end
 
-local function remember(requests, request, version, at)
-  local newest = request .. '/' .. version .. '/' .. at
+local function remember(requests, request, version, now, stamp)
+  local newest = request .. '/' .. version .. '/' .. stamp
   if not requests then return newest end
   if #requests < ${prunedLength} then return newest .. ' ' .. requests end
+  local oldest = now - ${rememberedMs}
+  -- The last thirteen characters are the time of the oldest.
+  if #requests < ${cutLength} and tonumber(string.sub(requests, -13)) >= oldest then return newest .. ' ' .. requests end
   local entries = { newest }
   for entry, entry_at in string.gmatch(requests, '(%S+/(%d+))') do
-    if #entries == ${rememberedRequests} or tonumber(entry_at) < at - ${rememberedMs} then break end
+    if #entries == ${rememberedRequests} or tonumber(entry_at) < oldest then break end
     entries[#entries + 1] = entry
   end
   return table.concat(entries, ' ')
 end
 `;
 
-/** Lua: what every change of a call shares, and how a record is read. */
+/** Lua: what every change of a call shares, and how a record is read. Globals are slow, so what is used often is local. */
 const contextLua = `
+local call, find, format, match = redis.call, string.find, string.format, string.match
+local KEYS, ARGV = KEYS, ARGV
 local next_arg, next_key = 1, 1
 local function arg() next_arg = next_arg + 1; return ARGV[next_arg - 1] end
 local function key() next_key = next_key + 1; return KEYS[next_key - 1] end
@@ -64,204 +48,277 @@ local refused_all = nil
 local function try(...)
   local reply = redis.pcall(...)
   if type(reply) ~= 'table' or not reply.err then return reply end
-  if not string.find(reply.err, 'OOM', 1, true) and not string.find(reply.err, 'WRONGTYPE', 1, true) then
-    refused_all = reply
-  end
+  if not find(reply.err, 'OOM', 1, true) and not find(reply.err, 'WRONGTYPE', 1, true) then refused_all = reply end
   return nil, { 'refused', reply.err }
 end
 
 local now = math.floor(now_ms())
-local stamp = string.format('%013.0f', now)
+local stamp = format('%013.0f', now)
 local fence_key, index_key, expiry_key = key(), key(), key()
 local topic, channel, partition, epoch_candidate = arg(), arg(), arg(), arg()
 local meta_key, topic_key
 if topic ~= '' then meta_key, topic_key = key(), key() end
-local max_topic_entries, max_topic_age = tonumber(arg()), tonumber(arg())
+local max_topic_entries, max_topic_age = arg(), tonumber(arg())
 local max_log_entries, max_inbox_bytes = tonumber(arg()), tonumber(arg())
 local schema, durable, repeated_since = arg(), arg() == '1', tonumber(arg())
+
+-- What is read of a record, in this order: fields of ours, the indexed ones, then the final ones that are not indexed.
+local read_fields = { '_v', '_rid', '_updated', '_expires', '_events', '_indexes', '_schema' }
+local VERSION, REQUESTS, UPDATED, EXPIRES, EVENTS, INDEXES, SCHEMA = 1, 2, 3, 4, 5, 6, 7
+local OWN = #read_fields
+local places = {}
+local function place_of(field)
+  if not places[field] then
+    read_fields[#read_fields + 1] = field
+    places[field] = #read_fields
+  end
+  return places[field]
+end
 local index_names = arg()
-local indexes = words(index_names)
-local read_fields = { '_v', '_rid', '_updated', '_expires', '_events', '_inbox', '_indexes', '_schema' }
-for _, field in ipairs(words(arg())) do read_fields[#read_fields + 1] = field end
-local final = {}
+local indexes, prefixes = words(index_names), {}
+for at, name in ipairs(indexes) do
+  place_of(name)
+  prefixes[at] = name .. '|'
+end
+local final_places, final_values = {}, {}
 for _ = 1, tonumber(arg()) do
-  local field, value = arg(), arg()
-  final[field] = final[field] or {}
-  final[field][value] = true
+  local place, value = place_of(arg()), arg()
+  if not final_values[place] then
+    final_places[#final_places + 1] = place
+    final_values[place] = {}
+  end
+  final_values[place][value] = true
 end
 
 -- Fails before anything is written if one of the shared keys holds something else.
-local fence = tonumber(redis.call('GET', fence_key) or '0')
-redis.call('ZCARD', index_key)
-redis.call('ZCARD', expiry_key)
+local fence = tonumber(call('GET', fence_key) or '0')
+call('ZCARD', index_key)
+call('ZCARD', expiry_key)
 
-local function is_final(values)
-  for field, set in pairs(final) do
-    if values[field] and set[values[field]] then return true end
+-- The texts of a record by their places; false for what it has not.
+local function read_record(record_key)
+  local record, refused = try('HMGET', record_key, unpack(read_fields))
+  if refused then return nil, refused end
+  if not record[VERSION] then return nil end
+  return record
+end
+
+local function is_final(record)
+  for at = 1, #final_places do
+    local place = final_places[at]
+    if final_values[place][record[place]] then return true end
   end
   return false
 end
+`;
 
--- The texts of a record by field: ours, the indexed and the final ones, and those that the conditions name.
-local function read_record(record_key, conditions)
-  local fields = read_fields
-  if #conditions > 0 then
-    fields = {}
-    for index, field in ipairs(read_fields) do fields[index] = field end
-    for _, condition in ipairs(conditions) do fields[#fields + 1] = condition.field end
+/** Lua: the entries of a record in the sorted set of its collection, as index-entry.ts has them. */
+const entriesLua = `
+local escaped = {}
+local function escape_value(value)
+  local text = escaped[value]
+  if not text then
+    text = string.gsub(string.gsub(value, '%%', '%%25'), '|', '%%7C')
+    escaped[value] = text
   end
-  local reply, refused = try('HMGET', record_key, unpack(fields))
-  if refused then return nil, refused end
-  local values = {}
-  for index, field in ipairs(fields) do values[field] = reply[index] or nil end
-  if not values._v then return nil end
-  return values
+  return text
 end
 
 -- The entries that a record has now: of the indexes that its last writer knew.
-local function entries_now(record_key, values, id)
-  if (values._indexes or '') == index_names then return entries_of(indexes, values, values._updated, id) end
-  local known = words(values._indexes or '')
-  local texts = {}
-  for _, field in ipairs(known) do texts[field] = redis.call('HGET', record_key, field) or nil end
-  return entries_of(known, texts, values._updated, id)
-end
-
-local function with_version(event, version)
-  return string.sub(event, 1, -2) .. ',"version":' .. version .. '}'
-end
-
-local events = {}
-local at_text
--- Appends to the record's own log, which may be the first write of the change, and notes the events for the topic. Returns
--- how many events the record has had then, or nil and why it was refused.
-local function tell(change, count, version)
-  at_text = at_text or rfc3339(now)
-  local lines, told = {}, {}
-  for index, event in ipairs(change.events) do
-    local json = with_version(event, version)
-    lines[index] = '{"sequence":' .. (count + index) .. ',"at":"' .. at_text .. '","event":' .. json .. '}'
-    told[index] = { tag = change.tags[index], json = json }
+local function entries_of(record_key, record, id)
+  local tail = '|' .. record[UPDATED] .. '|' .. id
+  local members, count = { '*' .. tail }, 1
+  if (record[INDEXES] or '') == index_names then
+    for at = 1, #indexes do
+      local value = record[OWN + at]
+      if value then
+        count = count + 1
+        members[count] = prefixes[at] .. escape_value(value) .. tail
+      end
+    end
+    return members
   end
-  local length, refused = try('RPUSH', change.log_key, unpack(lines))
-  if refused then return nil, refused end
-  if length > max_log_entries then redis.call('LTRIM', change.log_key, -max_log_entries, -1) end
-  for _, event in ipairs(told) do events[#events + 1] = event end
-  return count + #told
+  for _, name in ipairs(words(record[INDEXES] or '')) do
+    local value = call('HGET', record_key, name)
+    if value then members[#members + 1] = name .. '|' .. escape_value(value) .. tail end
+  end
+  return members
 end
 
-local function move_entries(before, after)
-  if before then redis.call('ZREM', index_key, unpack(before)) end
-  local scored = {}
-  for index = 1, #after do
-    scored[2 * index - 1], scored[2 * index] = '0', after[index]
+local function add_entries(record, updated, id)
+  local tail = '|' .. updated .. '|' .. id
+  local scored, count = { '0', '*' .. tail }, 2
+  for at = 1, #indexes do
+    local value = record[OWN + at]
+    if value then
+      scored[count + 1], scored[count + 2] = '0', prefixes[at] .. escape_value(value) .. tail
+      count = count + 2
+    end
   end
-  redis.call('ZADD', index_key, unpack(scored))
+  call('ZADD', index_key, unpack(scored))
 end
 `;
 
 /** Lua: one function a kind of change; each validates, then writes. */
 const changesLua = `
-local function holds(change, values)
-  if change.version and change.version ~= tonumber(values._v) then return false end
+local events, event_count = {}, 0
+local at_text
+-- The number so many after one that is kept as text.
+local function following(text, by)
+  return format('%.0f', (text or 0) + (by or 1))
+end
+
+-- Appends to the record's own log, if it has one, which may be the first write of the change. Returns how many events the
+-- record has had then, or nil and why it was refused.
+local function tell(change, so_far, version)
+  local tail, sequence = ',"version":' .. version .. '}', nil
+  for index = 1, #change.tags do change.told[index] = ARGV[change.events + index] .. tail end
+  if max_log_entries == 0 then return nil end
+  at_text = at_text or rfc3339(now)
+  local entries = {}
+  for index, json in ipairs(change.told) do
+    sequence = following(so_far, index)
+    entries[index] = '{"sequence":' .. sequence .. ',"at":"' .. at_text .. '","event":' .. json .. '}'
+  end
+  local length, refused = try('RPUSH', change.log_key, unpack(entries))
+  if refused then return nil, refused end
+  if length > max_log_entries then call('LTRIM', change.log_key, -max_log_entries, -1) end
+  return sequence
+end
+
+-- Notes the events for the topic, once nothing of the change can be refused any more.
+local function note_events(change)
+  for index, json in ipairs(change.told) do
+    event_count = event_count + 1
+    events[event_count] = { tag = change.tags[index], json = json }
+  end
+end
+
+local function starts_with(text, beginning)
+  return text and string.sub(text, 1, #beginning) == beginning
+end
+
+local function holds(change, record)
+  if change.version and change.version ~= record[VERSION] then return false end
+  if change.made_by and not starts_with(record[REQUESTS], change.made_by .. '/') then return false end
   for _, condition in ipairs(change.where) do
-    if (values[condition.field] or nil) ~= condition.value then return false end
+    local place = places[condition.field]
+    local text
+    if place then text = record[place] else text = call('HGET', change.record_key, condition.field) end
+    if (text or nil) ~= condition.value then return false end
   end
   return true
 end
 
-local function has_expired(values)
-  return values._expires and tonumber(values._expires) <= now
+local function has_expired(record)
+  return record[EXPIRES] and tonumber(record[EXPIRES]) <= now
 end
 
-local function push(fields, field, text)
-  local count = #fields
-  fields[count + 1], fields[count + 2] = field, text
+-- Puts what a change sets and takes away where the entries are made from.
+local function set_places(change, record)
+  for at = change.first, change.last, 2 do
+    local place = places[ARGV[at]]
+    if place then record[place] = ARGV[at + 1] end
+  end
+  for _, field in ipairs(change.unset) do
+    local place = places[field]
+    if place then record[place] = false end
+  end
 end
 
--- Our own fields behind the user's: version, requests, time, and what differs from the default. Returns the expiry, if new.
-local function push_own(fields, change, values, version, event_count)
-  push(fields, '_v', version)
-  push(fields, '_rid', remember(values._rid, change.request, version, now))
-  push(fields, '_updated', stamp)
-  if event_count then push(fields, '_events', event_count) end
-  if (values._indexes or '') ~= index_names then push(fields, '_indexes', index_names) end
-  local expires_in = tonumber(change.expiry)
-  if not expires_in then return nil end
-  push(fields, '_expires', now + expires_in)
-  return now + expires_in
+-- The fields of a change, and ours behind them: version, requests, time, and what differs from before.
+local function fields_of(change, record, version, sequence)
+  local fields = { unpack(ARGV, change.first, change.last) }
+  local count = change.last - change.first + 1
+  fields[count + 1], fields[count + 2] = '_v', version
+  fields[count + 3], fields[count + 4] = '_rid', remember(record[REQUESTS], change.request, version, now, stamp)
+  fields[count + 5], fields[count + 6] = '_updated', stamp
+  count = count + 6
+  if sequence then
+    fields[count + 1], fields[count + 2] = '_events', sequence
+    count = count + 2
+  end
+  if (record[INDEXES] or '') ~= index_names then
+    fields[count + 1], fields[count + 2] = '_indexes', index_names
+    count = count + 2
+  end
+  if not change.expires then return fields, count end
+  fields[count + 1], fields[count + 2] = '_expires', change.expires
+  return fields, count + 2
 end
 
-local function create(change)
-  local event_count
+local function create(change, forebear)
+  local sequence
   if change.log_key then
     local refused
-    event_count, refused = tell(change, 0, 1)
+    sequence, refused = tell(change, nil, '1')
     if refused then return refused end
   end
-  local fields, values = change.set, {}
-  for index = 1, #fields, 2 do values[fields[index]] = fields[index + 1] end
-  local expires = push_own(fields, change, values, 1, event_count)
-  push(fields, '_created', stamp)
-  if schema ~= '1' then push(fields, '_schema', schema) end
+  -- S2: what was asked of a record of this id that was deleted a moment ago is remembered in this one.
+  local record = { [REQUESTS] = forebear }
+  local fields, count = fields_of(change, record, '1', sequence)
+  fields[count + 1], fields[count + 2] = '_created', stamp
+  if schema ~= '1' then fields[count + 3], fields[count + 4] = '_schema', schema end
   local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
-  move_entries(nil, entries_of(indexes, values, stamp, change.id))
-  if expires then redis.call('ZADD', expiry_key, expires, change.id) end
+  note_events(change)
+  set_places(change, record)
+  add_entries(record, stamp, change.id)
+  if change.expires then call('ZADD', expiry_key, change.expires, change.id) end
   return 1
 end
 
-local function update(change, values)
-  if (values._schema or '1') ~= schema then return { 'schema', tonumber(values._schema or '1') } end
-  if not holds(change, values) then return { 'conflict', tonumber(values._v) } end
-  local before = entries_now(change.record_key, values, change.id)
-  local version = values._v + 1
-  local event_count
+local function update(change, record)
+  if (record[SCHEMA] or '1') ~= schema then return { 'schema', tonumber(record[SCHEMA] or '1') } end
+  if not holds(change, record) then return { 'conflict', tonumber(record[VERSION]) } end
+  local version = following(record[VERSION])
+  local sequence
   if change.log_key then
     local refused
-    event_count, refused = tell(change, values._events or 0, version)
+    sequence, refused = tell(change, record[EVENTS], version)
     if refused then return refused end
   end
-  local fields, gone = change.set, change.unset
-  for index = 1, #fields, 2 do values[fields[index]] = fields[index + 1] end
-  for _, field in ipairs(gone) do values[field] = nil end
-  local expires = push_own(fields, change, values, version, event_count)
-  local _, refused = try('HSET', change.record_key, unpack(fields))
+  local before = entries_of(change.record_key, record, change.id)
+  local _, refused = try('HSET', change.record_key, unpack((fields_of(change, record, version, sequence))))
   if refused then return refused end
-  if change.expiry == 'never' and values._expires then
-    gone[#gone + 1] = '_expires'
-    redis.call('ZREM', expiry_key, change.id)
+  note_events(change)
+  set_places(change, record)
+  if #change.unset > 0 then call('HDEL', change.record_key, unpack(change.unset)) end
+  if change.expires then
+    call('ZADD', expiry_key, change.expires, change.id)
+  elseif change.expiry == 'never' and record[EXPIRES] then
+    call('HDEL', change.record_key, '_expires')
+    call('ZREM', expiry_key, change.id)
   end
-  if #gone > 0 then redis.call('HDEL', change.record_key, unpack(gone)) end
-  move_entries(before, entries_of(indexes, values, stamp, change.id))
-  if expires then redis.call('ZADD', expiry_key, expires, change.id) end
-  return version
+  call('ZREM', index_key, unpack(before))
+  add_entries(record, stamp, change.id)
+  return tonumber(version)
 end
 
-local function delete(change, values)
-  if change.extra == 'expired' and not has_expired(values) then return { 'conflict', tonumber(values._v) } end
-  if change.extra == 'asked' and #change.where > 0 and (values._schema or '1') ~= schema then
-    return { 'schema', tonumber(values._schema or '1') }
+local function delete(change, record)
+  if change.extra == 'expired' and not has_expired(record) then return { 'conflict', tonumber(record[VERSION]) } end
+  if change.extra == 'asked' and #change.where > 0 and (record[SCHEMA] or '1') ~= schema then
+    return { 'schema', tonumber(record[SCHEMA] or '1') }
   end
-  if not holds(change, values) then return { 'conflict', tonumber(values._v) } end
-  local version = values._v + 1
-  if change.extra == 'asked' then
-    local answer = remember(nil, change.request, version, now)
-    local _, refused = try('SET', change.tombstone_key, answer, 'PX', ${rememberedMs})
+  if not holds(change, record) then return { 'conflict', tonumber(record[VERSION]) } end
+  local version = following(record[VERSION])
+  -- S2: what was asked of a record is remembered for a while after it. Nobody asks again of one that was left alone.
+  if change.extra == 'asked' or tonumber(record[UPDATED]) > now - ${rememberedMs} then
+    local requests = remember(record[REQUESTS], change.request, version, now, stamp)
+    local _, refused = try('SET', change.tombstone_key, requests, 'PX', ${rememberedMs})
     if refused then return refused end
   end
-  local _, refused = try('ZREM', index_key, unpack(entries_now(change.record_key, values, change.id)))
+  local _, refused = try('ZREM', index_key, unpack(entries_of(change.record_key, record, change.id)))
   if refused then return refused end
-  if values._expires then redis.call('ZREM', expiry_key, change.id) end
-  redis.call('UNLINK', change.record_key, change.inbox_key, change.log_key)
-  for index, event in ipairs(change.events) do
-    events[#events + 1] = { tag = change.tags[index], json = with_version(event, version) }
-  end
-  return version
+  if record[EXPIRES] then call('ZREM', expiry_key, change.id) end
+  call('UNLINK', change.record_key, change.inbox_key, change.log_key)
+  for index = 1, #change.tags do change.told[index] = ARGV[change.events + index] .. ',"version":' .. version .. '}' end
+  note_events(change)
+  return tonumber(version)
 end
 
-local function deposit(change, values)
-  local inbox_key, value = change.set[1], change.set[2]
+local function deposit(change, record)
+  local inbox_key, value = ARGV[change.first], ARGV[change.first + 1]
   local there, refused = try('HGET', change.inbox_key, inbox_key)
   if refused then return refused end
   if there then
@@ -269,100 +326,126 @@ local function deposit(change, values)
     if durable then try('HSET', change.inbox_key, inbox_key, there) end
     return { 'occupied', there }
   end
-  local bytes = (values._inbox or 0) + #inbox_key + #value
-  if bytes > max_inbox_bytes then return { 'full', values._inbox or '0' } end
-  local fields = { '_inbox', bytes }
+  local before = call('HGET', change.record_key, '_inbox') or '0'
+  local bytes = before + #inbox_key + #value
+  if bytes > max_inbox_bytes then return { 'full', before } end
+  local fields = { '_inbox', format('%.0f', bytes) }
   if change.log_key then
-    local event_count
-    event_count, refused = tell(change, values._events or 0, values._v)
+    local sequence
+    sequence, refused = tell(change, record[EVENTS], record[VERSION])
     if refused then return refused end
-    push(fields, '_events', event_count)
+    if sequence then fields[3], fields[4] = '_events', sequence end
   end
   local _
   _, refused = try('HSET', change.inbox_key, inbox_key, value)
   if refused then return refused end
-  redis.call('HSET', change.record_key, unpack(fields))
+  call('HSET', change.record_key, unpack(fields))
+  note_events(change)
   return 0
 end
 
-local function migrate(change, values)
-  if change.version ~= tonumber(values._v) or change.extra ~= (values._schema or '1') then
-    return { 'conflict', tonumber(values._v) }
+local function migrate(change, record)
+  if change.version ~= record[VERSION] or change.extra ~= (record[SCHEMA] or '1') then
+    return { 'conflict', tonumber(record[VERSION]) }
   end
-  local before = entries_now(change.record_key, values, change.id)
-  local fields = change.set
-  for index = 1, #fields, 2 do values[fields[index]] = fields[index + 1] end
-  for _, field in ipairs(change.unset) do values[field] = nil end
-  push(fields, '_schema', schema)
-  push(fields, '_indexes', index_names)
-  local _, refused = try('HSET', change.record_key, unpack(fields))
+  local before = entries_of(change.record_key, record, change.id)
+  local _, refused = try('HSET', change.record_key, '_schema', schema, '_indexes', index_names,
+    unpack(ARGV, change.first, change.last))
   if refused then return refused end
-  if #change.unset > 0 then redis.call('HDEL', change.record_key, unpack(change.unset)) end
-  move_entries(before, entries_of(indexes, values, values._updated, change.id))
-  return { 'ok', tonumber(values._v), tonumber(values._updated) }
+  set_places(change, record)
+  if #change.unset > 0 then call('HDEL', change.record_key, unpack(change.unset)) end
+  call('ZREM', index_key, unpack(before))
+  add_entries(record, record[UPDATED], change.id)
+  return { 'ok', tonumber(record[VERSION]), tonumber(record[UPDATED]) }
 end
 `;
 
 /** Lua: reads one change after the other, and answers each. */
 const loopLua = `
-local function take_change()
-  local op, request, tags, fence_text, version, expiry, sets, unsets, wheres, absents, extra =
-    string.match(arg(), '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-  local change = { op = op, request = request, tags = {}, events = {}, fence = tonumber(fence_text), version = tonumber(version),
-    expiry = expiry, extra = extra, id = arg(), set = {}, unset = {}, where = {} }
-  for tag in string.gmatch(tags == '-' and '' or tags, '[^,]+') do
-    change.tags[#change.tags + 1] = tag
-    change.events[#change.events + 1] = arg()
-  end
-  for index = 1, 2 * tonumber(sets) do change.set[index] = arg() end
-  for index = 1, tonumber(unsets) do change.unset[index] = arg() end
-  for index = 1, tonumber(wheres) do change.where[index] = { field = arg(), value = arg() } end
+local none = {}
+
+-- What few changes have: fence, expiry, fields that go, conditions, and what only one kind of change has.
+local function take_rest(change, rest)
+  local fence_text, expiry, unsets, wheres, absents, extra = match(rest, '^ (%S+) (%S+) (%d+) (%d+) (%d+) (%S+)$')
+  change.fence, change.expiry, change.extra = tonumber(fence_text), expiry, extra
+  local expires_in = tonumber(expiry)
+  if expires_in then change.expires = format('%.0f', now + expires_in) end
+  change.unset, change.where = {}, {}
+  for at = 1, tonumber(unsets) do change.unset[at] = arg() end
+  for at = 1, tonumber(wheres) do change.where[at] = { field = arg(), value = arg() } end
   for _ = 1, tonumber(absents) do change.where[#change.where + 1] = { field = arg() } end
-  change.record_key = key()
+end
+
+local function tags_of(text)
+  if text == '-' then return none end
+  if not find(text, ',', 1, true) then return { text } end
+  local tags = {}
+  for tag in string.gmatch(text, '[^,]+') do tags[#tags + 1] = tag end
+  return tags
+end
+
+local function take_change()
+  local op, request, tag_text, version, made_by, sets, rest =
+    match(arg(), '^(%S+) (%S+) (%S+) ([%d-]+)/?(%S*) (%d+)(.*)$')
+  local id, tags = arg(), tags_of(tag_text)
+  local first = next_arg + #tags
+  local change = { op = op, request = request, version = version ~= '-' and version, made_by = made_by ~= '' and made_by,
+    id = id, tags = tags, told = #tags > 0 and {} or none, events = next_arg - 1, first = first, last = first + 2 * sets - 1, record_key = key(),
+    unset = none, where = none, log_key = nil, inbox_key = nil, tombstone_key = nil }
+  next_arg = change.last + 1
+  if rest ~= '' then take_rest(change, rest) end
   if op == 'deposit' or op == 'delete' then change.inbox_key = key() end
-  if op == 'delete' or #change.events > 0 then change.log_key = key() end
-  if op == 'delete' and extra == 'asked' then change.tombstone_key = key() end
+  if op == 'delete' or #tags > 0 then change.log_key = key() end
+  if op ~= 'deposit' and op ~= 'migrate' then change.tombstone_key = key() end
   return change
 end
 
--- S2: the answer that this request got before.
-local function repeated(change, values)
-  local version, at
-  if values then
-    version, at = recall(values._rid or '', change.request)
-    if version and durable then try('HSET', change.record_key, '_rid', values._rid) end
-  elseif change.tombstone_key then
-    local tombstone = redis.call('GET', change.tombstone_key)
-    if tombstone then version, at = recall(tombstone, change.request) end
-    if version and durable then try('SET', change.tombstone_key, tombstone, 'KEEPTTL') end
+-- What a request is answered that was refused before, whatever it would be now.
+local function refused_before(change, record)
+  if not record then return change.op == 'create' and { 'forgotten' } or { 'missing' } end
+  if change.op == 'create' then return { 'exists', call('HGETALL', change.record_key) } end
+  return { is_final(record) and 'final' or 'conflict', tonumber(record[VERSION]) }
+end
+
+-- S2: the answer that this request got before, from the requests of the record, or of the one that was there.
+local function repeated(change, record, requests)
+  local version, at = recall(requests, change.request)
+  if not version then
+    return repeated_since and may_have_forgotten(requests, repeated_since, now) and { 'forgotten' }
   end
-  if version then return { 'ok', tonumber(version), tonumber(at) } end
-  if values and repeated_since and may_have_forgotten(values._rid, repeated_since, now) then return { 'forgotten' } end
+  if version == '-' then return refused_before(change, record) end
+  -- WAIT waits for what this connection wrote.
+  if durable and record then try('HSET', change.record_key, '_rid', requests) end
+  if durable and not record then try('SET', change.tombstone_key, requests, 'KEEPTTL') end
+  return { 'ok', tonumber(version), tonumber(at) }
 end
 
 local handlers = { update = update, delete = delete, deposit = deposit, migrate = migrate }
 
 local function apply(change)
-  local values, refused = read_record(change.record_key, change.where)
+  local record, refused = read_record(change.record_key)
   if refused then return refused end
-  if change.op ~= 'deposit' and change.op ~= 'migrate' then
-    local answer = repeated(change, values)
+  local forebear
+  if change.tombstone_key then
+    forebear = not record and call('GET', change.tombstone_key)
+    local requests = record and record[REQUESTS] or forebear
+    local answer = requests and repeated(change, record, requests)
     if answer then return answer end
   end
   if change.fence then
     if change.fence < fence then return { 'fenced', fence } end
     if change.fence > fence then
       local _
-      _, refused = try('SET', fence_key, string.format('%.0f', change.fence))
+      _, refused = try('SET', fence_key, format('%.0f', change.fence))
       if refused then return refused end
       fence = change.fence
     end
   end
   if change.op == 'create' then
-    if values then return { 'exists', redis.call('HGETALL', change.record_key) } end
-    return create(change)
+    if record then return { 'exists', call('HGETALL', change.record_key) } end
+    return create(change, forebear)
   end
-  if not values then
+  if not record then
     if change.op == 'delete' and change.extra ~= 'asked' then
       -- Somebody else took the record's key away. Its entries would be found again and again.
       try('ZREM', expiry_key, change.id)
@@ -370,20 +453,37 @@ local function apply(change)
     end
     return { 'missing' }
   end
-  if is_final(values) then
+  if is_final(record) then
     -- S6: a final record can only expire, or be trimmed.
-    local may = change.op == 'delete' and (change.extra == 'trimmed' or has_expired(values))
-    if not may then return { 'final', tonumber(values._v) } end
+    local may = change.op == 'delete' and (change.extra == 'trimmed' or has_expired(record))
+    if not may then return { 'final', tonumber(record[VERSION]) } end
   end
-  return handlers[change.op](change, values)
+  return handlers[change.op](change, record)
+end
+
+local refusals = { exists = true, conflict = true, final = true, missing = true }
+
+-- S2: an earlier attempt of a repeated request may still be on its way. It must not be granted what its caller is denied now.
+local function note_refusal(change)
+  local requests = call('HGET', change.record_key, '_rid')
+  local text = requests or call('GET', change.tombstone_key)
+  if text and recall(text, change.request) then return end
+  local newest, others = match(text or '', '^(%S*) ?(.*)$')
+  local noted = remember(others ~= '' and others, change.request, '-', now, stamp)
+  if newest ~= '' then noted = newest .. ' ' .. noted end
+  if requests then try('HSET', change.record_key, '_rid', noted)
+  else try('SET', change.tombstone_key, noted, 'PX', ${rememberedMs}) end
 end
 
 local answers = { now }
 for index = 1, tonumber(arg()) do
-  answers[index + 1] = apply(take_change())
+  local change = take_change()
+  local answer = apply(change)
+  if repeated_since and change.tombstone_key and type(answer) == 'table' and refusals[answer[1]] then note_refusal(change) end
+  answers[index + 1] = answer
   if refused_all then return refused_all end
 end
-if #events > 0 and topic ~= '' then
+if event_count > 0 and topic ~= '' then
   append_events(meta_key, topic_key, channel, topic, partition, now, epoch_candidate, events, max_topic_entries,
     max_topic_age)
 end
@@ -394,13 +494,15 @@ return answers
  * Applies changes of one collection and partition, each as one step (S1).
  *
  * KEYS: fence, index, expiry; with a topic its meta and log; then for each change the record, its inbox (deposit, delete),
- * its log (delete, and with an event), its tombstone (delete that was asked for).
+ * its log (delete, and with an event), its tombstone (create, update, delete).
  *
  * ARGV: topic (empty: none), channel, partition, epoch candidate, entries and milliseconds that the topic's log keeps, entries
- * of a record's log, bytes of an inbox, schema, 1 if replicas are waited for, on a repetition the store time since which it may have been made, index fields, fields to read (both separated by
- * spaces), number of final values with a field and a value each, number of changes; then for each change a head
- * `op request tags fence version expiry sets unsets wheres absents extra` (`-`: none; tags separated by commas), its id, an
- * event for each tag, and as many fields and texts, fields, fields and texts, fields, as the head says.
+ * of a record's log, bytes of an inbox, schema, 1 if replicas are waited for, on a repetition the store time since which it may
+ * have been made, index fields (separated by spaces), number of final values with a field and a value each, number of changes;
+ * then for each change a head `op request tags version sets` (tags separated by commas; the version perhaps with `/` and the
+ * request that led to it), and where one of these is needed ` fence expiry unsets wheres absents extra` behind it (`-`: none);
+ * its id; for each tag an event without its last brace; and as many fields and texts, fields, fields and texts, fields, as the
+ * head says.
  *
  * Returns the store time and an answer each: the version when it was applied now, 0 for a deposit, else
  * `["ok", version, time]`, `["exists", fields]`, `["occupied", value]`, `["fenced", fence]`, `["conflict", version]`,
@@ -411,7 +513,7 @@ return answers
 export const mutateScript: Script = defineScript({
   name: "state-store.mutate",
   readOnly: false,
-  lua: nowLua + appendEventsLua + entriesLua + requestsLua + contextLua + changesLua + loopLua,
+  lua: nowLua + appendEventsLua + requestsLua + contextLua + entriesLua + changesLua + loopLua,
 });
 
 /**

@@ -9,7 +9,13 @@ export const maxRepeatMs = 45_000;
 /** As long as the text is shorter, nothing is forgotten, which spares most changes a look at every entry. */
 export const prunedLength = 250;
 
-/** How many requests a record remembers at most. One would do for one writer, but others write between its attempts. */
+/**
+ * At this length everything but what must be remembered is cut off, which spares a record that changes often a look at every
+ * entry with each change: 48 entries of ids as a store makes them.
+ */
+export const cutLength = 1500;
+
+/** How many requests a record remembers at least, if they are not older than that. One would do for one writer, but others write between its attempts. */
 export const rememberedRequests = 32;
 
 /** What a remembered request led to. */
@@ -34,22 +40,44 @@ export function isRequestId(id: string): boolean {
 }
 
 /** S2: the requests of a record as one text, the newest first: `<id>/<version>/<store time> …`. */
-export function rememberRequest(requests: string, requestId: string, result: RequestResult): string {
+export function rememberRequest(
+  requests: string,
+  requestId: string,
+  result: Pick<RequestResult, "storeTimeMs"> & { readonly version: number | "-" },
+): string {
   const entry = `${requestId}/${result.version}/${result.storeTimeMs}`;
   if (requests === "") return entry;
   if (requests.length < prunedLength) return `${entry} ${requests}`;
   const oldestMs = result.storeTimeMs - rememberedMs;
+  if (requests.length < cutLength && Number(requests.slice(-13)) >= oldestMs) return `${entry} ${requests}`;
   const others = requests.split(" ").slice(0, rememberedRequests - 1);
   const old = others.findIndex((text) => Number(text.slice(text.lastIndexOf("/") + 1)) < oldestMs);
   return [entry, ...(old < 0 ? others : others.slice(0, old))].join(" ");
 }
 
+/**
+ * Notes behind the newest that a repeated request was refused: an earlier attempt that is still on its way must not be granted
+ * what its caller has been denied.
+ */
+export function rememberRefusal(requests: string, requestId: string, storeTimeMs: number): string {
+  const space = requests.indexOf(" ");
+  const newest = space < 0 ? requests : requests.slice(0, space);
+  const others = space < 0 ? "" : requests.slice(space + 1);
+  const refused = rememberRequest(others, requestId, { version: "-", storeTimeMs });
+  return newest === "" ? refused : `${newest} ${refused}`;
+}
+
+/** The request that led to the record's version. */
+export function newestRequest(requests: string): string | undefined {
+  return requests === "" ? undefined : requests.slice(0, requests.indexOf("/"));
+}
+
 /** What that request led to, if the record remembers it. */
-export function recallRequest(requests: string, requestId: string): RequestResult | undefined {
+export function recallRequest(requests: string, requestId: string): RequestResult | "refused" | undefined {
   const entry = requests.split(" ").find((text) => text.startsWith(`${requestId}/`));
   const [, version, storeTimeMs] = entry?.split("/") ?? [];
   if (version === undefined || storeTimeMs === undefined) return undefined;
-  return { version: Number(version), storeTimeMs: Number(storeTimeMs) };
+  return version === "-" ? "refused" : { version: Number(version), storeTimeMs: Number(storeTimeMs) };
 }
 
 /**
@@ -57,7 +85,7 @@ export function recallRequest(requests: string, requestId: string): RequestResul
  * {@link rememberedMs} ago. Only what was cut off for its number counts; if the clock went back, nothing can be said.
  */
 export function mayHaveForgotten(requests: string, sinceMs: number, nowMs: number): boolean {
-  if (requests.split(" ").length < rememberedRequests) return false;
+  if (requests === "" || requests.split(" ").length < rememberedRequests) return false;
   const oldestMs = Number(requests.slice(requests.lastIndexOf("/") + 1));
   return oldestMs >= sinceMs || nowMs < sinceMs;
 }

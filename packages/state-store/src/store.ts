@@ -7,7 +7,7 @@ export interface Layout {
   readonly topic: string | undefined;
   /** Version of the schema that the changes were encoded with. */
   readonly schema: number;
-  /** Bounds of what a record has beside it (S7): entries of its own log, bytes of keys and values in its inbox. */
+  /** Bounds of what a record has beside it (S7): entries of its own log (0: none), bytes of keys and values in its inbox. */
   readonly maxLogEntries: number;
   readonly maxInboxBytes: number;
 }
@@ -38,6 +38,11 @@ interface ChangeBase {
 /** What must hold of the record before it changes. `undefined` in `where`: the field must be absent. */
 interface Conditions {
   readonly version: number | undefined;
+  /**
+   * The request that led to `version`, where it is known. A fail-over that takes changes back, and a second life of an id, give
+   * the same number to another state: this tells the two apart.
+   */
+  readonly madeBy?: string | undefined;
   readonly where: readonly (readonly [field: string, text: string | undefined])[];
 }
 
@@ -94,6 +99,8 @@ export interface StoredFields {
   readonly updatedAtMs: number;
   readonly expiresAtMs: number | undefined;
   readonly schema: number;
+  /** The request that led to this version. */
+  readonly madeBy: string | undefined;
 }
 
 /** What became of one change. Everything but `ok` and `deposited` left the record as it was. */

@@ -31,22 +31,24 @@ export interface Writer {
 /** Batches changes, and repeats what has no answer under the same request ids until the time is up (S2). */
 export function createWriter(options: WriterOptions): Writer {
   const { backend, bus, clock, timeoutMs } = options;
-  const batcher = createBatcher({ ...options, send: deliver });
+  const batcher = createBatcher({ ...options, send: (batch, answered) => void deliver(batch, answered) });
   /** The store's clock by partition, as last heard: what is sent later is done later. */
   const storeTimes = new Map<number, number>();
+  const unanswered = createUnanswered();
   let closed = false;
 
-  async function deliver(batch: readonly PendingChange[]): Promise<void> {
+  async function deliver(batch: readonly PendingChange[], answered: () => void): Promise<void> {
     const [first] = batch;
     if (!first) return;
     const { layout, partition, replicas } = first;
+    const isRepeated = first.repeatedSinceMs !== undefined;
     let left = batch;
     let unknown = false;
-    const sinceMs = storeTimes.get(partition) ?? 0;
+    const sinceMs = first.repeatedSinceMs ?? storeTimes.get(partition) ?? 0;
 
     async function attempt(count: number): Promise<void> {
       const changes = left.map(({ change }) => change);
-      const repeatedSinceMs = count > 1 ? sinceMs : undefined;
+      const repeatedSinceMs = isRepeated || count > 1 ? sinceMs : undefined;
       const result = await backend.mutate(partition, layout, changes, { replicas, repeatedSinceMs });
       storeTimes.set(partition, result.storeTimeMs);
       const durable = result.replicas >= replicas;
@@ -54,7 +56,7 @@ export function createWriter(options: WriterOptions): Writer {
         const outcome = result.outcomes[index];
         if (!outcome || (!durable && isWritten(outcome))) return true;
         if (outcome.outcome === "forgotten") item.reject(unknownOutcome(item));
-        else item.resolve(count > 1 ? ownDeposit(item.change, outcome) : outcome);
+        else item.resolve(repeatedSinceMs === undefined ? outcome : ownDeposit(item.change, outcome));
         return false;
       });
       if (left.length > 0) throw notReplicated(result.replicas, replicas);
@@ -63,14 +65,22 @@ export function createWriter(options: WriterOptions): Writer {
     // The mark comes before the write: sync latency covers the way to the store too.
     announce(layout, batch);
     try {
-      await retrying((count) => attempt(count).catch(note), options);
+      await retrying(async (count) => {
+        try {
+          await attempt(count);
+        } catch (error) {
+          unknown ||= isParallaxError(error, "timeout");
+          throw error;
+        } finally {
+          if (count === 1) answered();
+        }
+      }, options);
     } catch (error) {
-      for (const item of left) item.reject(explain(error, item, unknown));
-    }
-
-    function note(error: unknown): never {
-      unknown ||= isParallaxError(error, "timeout");
-      throw error;
+      for (const item of left) {
+        const explained = explain(error, item, unknown);
+        if (isParallaxError(explained, "timeout")) unanswered.note(item.change.requestId, sinceMs);
+        item.reject(explained);
+      }
     }
   }
 
@@ -102,13 +112,31 @@ export function createWriter(options: WriterOptions): Writer {
     change(layout, partition, change, replicas) {
       return new Promise((resolve, reject) => {
         if (closed) throw closedError(layout, change);
-        batcher.add({ layout, partition, replicas, change, bytes: sizeOf(change), resolve, reject });
+        const repeatedSinceMs = unanswered.since(change.requestId);
+        const bytes = sizeOf(change);
+        batcher.add({ layout, partition, replicas, change, bytes, repeatedSinceMs, resolve, reject });
       });
     },
     close() {
       closed = true;
       return batcher.idle();
     },
+  };
+}
+
+/** How many requests without an answer are known; the oldest are forgotten. */
+const unansweredLimit = 10_000;
+
+/** Requests whose outcome stayed unknown. Whoever makes one again repeats it, also in a call of its own (S2). */
+function createUnanswered() {
+  const sinceById = new Map<string, number>();
+  return {
+    note(requestId: string, sinceMs: number): void {
+      sinceById.set(requestId, sinceMs);
+      const [oldest] = sinceById.keys();
+      if (sinceById.size > unansweredLimit && oldest !== undefined) sinceById.delete(oldest);
+    },
+    since: (requestId: string): number | undefined => sinceById.get(requestId),
   };
 }
 

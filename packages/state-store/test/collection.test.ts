@@ -48,6 +48,8 @@ describe("a collection", () => {
     const open = { status: "open", note: "n" } as const;
     // What a caller without types could hand over.
     const untyped = (value: unknown) => JSON.parse(JSON.stringify(value));
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
     const refused: [string, () => Promise<unknown>][] = [
       ["invalid_id", () => all.create("", open)],
       ["invalid_id", () => all.get("a:inbox")],
@@ -75,9 +77,32 @@ describe("a collection", () => {
       ["invalid_index", () => all.count({ value: "open" })],
       ["invalid_index", () => all.values("size")],
       ["invalid_value", () => all.log("a", -1)],
+      ["invalid_value", () => all.update("a", {}, { event: untyped({ text: "no type" }) })],
+      ["invalid_value", () => all.update("a", {}, { event: { type: "t", big: 5n } })],
+      ["invalid_value", () => all.update("a", {}, { event: [{ type: "t" }, { type: "circle", circle }] })],
+      ["invalid_value", () => all.deposit("a", "k", untyped(5))],
     ];
     for (const [code, attempt] of refused) await expect(attempt()).rejects.toEqual(withCode(code));
     expect(mutations).toBe(0);
+  });
+
+  it("refuses ids of a megabyte and values of five, with a short message", async () => {
+    const all = things();
+    const large = { status: "open", note: "x".repeat(5 * 1024 * 1024) } as const;
+    const attempts: [string, () => Promise<unknown>][] = [
+      ["invalid_id", () => all.create("x".repeat(1024 * 1024), { status: "open", note: "n" })],
+      ["too_large", () => all.create("a", large)],
+      ["too_large", () => all.update("a", { set: { note: large.note } })],
+      ["too_large", () => all.deposit("a", "k", large.note)],
+      ["too_large", () => all.update("a", {}, { event: { type: "t", text: large.note } })],
+    ];
+    for (const [code, attempt] of attempts) {
+      const error: unknown = await attempt().catch((reason: unknown) => reason);
+      expect(error).toEqual(withCode(code));
+      expect(String(error).length).toBeLessThan(300);
+    }
+    expect(mutations).toBe(0);
+    expect(await all.count()).toBe(0);
   });
 
   it("refuses a definition that it could not keep", () => {

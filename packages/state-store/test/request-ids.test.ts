@@ -2,6 +2,7 @@ import { seededRandom } from "@parallax/core";
 import { describe, expect, it } from "vitest";
 import {
   createRequestIds,
+  cutLength,
   isRequestId,
   mayHaveForgotten,
   recallRequest,
@@ -37,6 +38,23 @@ describe("the requests that a record remembers", () => {
     expect(recallRequest(requests, "r8")).toBeUndefined();
     const later = rememberRequest(requests, "late", { version: 41, storeTimeMs: 30 + rememberedMs });
     expect(later.split(" ").length).toBe(12);
+  });
+
+  it("cuts only now and then where it is asked often", () => {
+    const atMs = 1_795_000_000_000;
+    const counts: number[] = [];
+    let requests = "";
+    for (let at = 1; at <= 400; at += 1) {
+      requests = rememberRequest(requests, `request-${at}`, { version: at, storeTimeMs: atMs + at });
+      counts.push(requests.split(" ").length);
+    }
+    expect(Math.min(...counts.slice(rememberedRequests))).toBe(rememberedRequests);
+    expect(counts.filter((count) => count === rememberedRequests).length).toBeLessThan(40);
+    expect(requests.length).toBeLessThan(2 * cutLength);
+    const later = { version: 401, storeTimeMs: atMs + 395 + rememberedMs };
+    expect(rememberRequest(requests, "late", later).split(" ").length, "the old ones go all the same").toBe(
+      7,
+    );
   });
 
   it("knows when it may have forgotten one", () => {

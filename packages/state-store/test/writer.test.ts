@@ -91,47 +91,23 @@ describe("the way of changes to the store", () => {
     expect(calls).toEqual([changes.slice(0, 3), changes.slice(3)]);
   });
 
-  it("lets what comes while others are on their way travel together once they have arrived", async () => {
-    const answers: (() => void)[] = [];
+  it("does not hold back long what comes behind calls that hang", async () => {
     const held = { ...backend };
+    let hanging = 2;
     backend = {
       ...held,
       async mutate(...call) {
-        await new Promise<void>((resolve) => answers.push(resolve));
-        return held.mutate(...call);
-      },
-    };
-    const way = writer({ batchSize: 10 });
-    const first = send(way, create("a"));
-    await clock.settle();
-    const later = [create("b"), create("c")].map((change) => send(way, change));
-    await clock.settle();
-    expect(answers.length, "the others wait").toBe(1);
-    answers.shift()?.();
-    await first;
-    await clock.settle();
-    answers.shift()?.();
-    await Promise.all(later);
-    expect(calls.map((changes) => changes.length)).toEqual([1, 2]);
-  });
-
-  it("does not hold back long what comes behind a call that hangs", async () => {
-    const held = { ...backend };
-    let isFirst = true;
-    backend = {
-      ...held,
-      async mutate(...call) {
-        if (isFirst) {
-          isFirst = false;
-          await new Promise(() => {});
-        }
+        hanging -= 1;
+        if (hanging >= 0) await new Promise(() => {});
         return held.mutate(...call);
       },
     };
     const way = writer();
-    void send(way, create("a"));
-    await clock.settle();
-    expect(await settle(send(way, create("b")))).toMatchObject({ outcome: "ok" });
+    for (const id of ["a", "b"]) {
+      void send(way, create(id));
+      await clock.settle();
+    }
+    expect(await settle(send(way, create("c")))).toMatchObject({ outcome: "ok" });
     expect(clock.now()).toBeLessThan(1000);
   });
 
@@ -141,6 +117,45 @@ describe("the way of changes to the store", () => {
     calls.length = 0;
     await Promise.all([send(way, update("a", "x".repeat(900))), send(way, update("b"))]);
     expect(calls.length).toBe(2);
+  });
+
+  it("gathers what comes while two batches wait for their answers", async () => {
+    const answers: (() => void)[] = [];
+    const slow: RecordBackend = {
+      ...backend,
+      async mutate(...call) {
+        await new Promise<void>((resolve) => answers.push(resolve));
+        return backend.mutate(...call);
+      },
+    };
+    const way = writer({ backend: slow, batchSize: 3 });
+    const done: Promise<unknown>[] = [];
+    for (const id of ["a", "b", "c", "d"]) {
+      done.push(send(way, create(id)));
+      await clock.advance(1);
+    }
+    expect(answers.length, "the third waits").toBe(2);
+    answers.shift()?.();
+    await done[0];
+    await clock.advance(1);
+    expect(answers.length, "and goes with the fourth").toBe(2);
+    for (const answer of answers) answer();
+    await Promise.all(done);
+    expect(calls.map(({ length }) => length)).toEqual([1, 1, 2]);
+  });
+
+  it("does not hold others up behind a batch that is repeated", async () => {
+    const way = writer({ batchSize: 3 });
+    faults = Array.from({ length: 6 }, () => ({ when: "before", error: timeout() }));
+    const repeated = ["a", "b"].map(async (id) => {
+      const change = send(way, create(id));
+      await clock.advance(1);
+      return change;
+    });
+    await clock.advance(1);
+    faults = [];
+    await send(way, create("c"));
+    await settle(Promise.all(repeated));
   });
 
   it("keeps apart what waits for replicas and what does not", async () => {

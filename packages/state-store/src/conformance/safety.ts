@@ -1,5 +1,13 @@
 import { deepEqual, equal } from "node:assert/strict";
-import type { Change, ChangeOutcome, CreateChange, Layout, RecordBackend, UpdateChange } from "../store.ts";
+import type {
+  Change,
+  ChangeOutcome,
+  CreateChange,
+  DeleteChange,
+  Layout,
+  RecordBackend,
+  UpdateChange,
+} from "../store.ts";
 import { type Bench, mustGet, type Run, type TestApi, waiting } from "./harness.ts";
 
 const layout: Layout = {
@@ -71,12 +79,12 @@ export function describeSafety(api: TestApi, run: Run): void {
       await send(backend, createChange("a", "r0"));
       equal(await repeat(updateChange("a", "fresh", "x"), sinceMs), "ok");
       await send(backend, updateChange("a", "lost", "x"));
-      const others = Array.from({ length: 40 }, (_, at) => updateChange("a", `other-${at}-0123456789`, "y"));
+      const others = Array.from({ length: 99 }, (_, at) => updateChange("a", `other-${at}-0123456789`, "y"));
       await send(backend, ...others);
       equal(await repeat(updateChange("a", "lost", "x"), sinceMs), "forgotten");
       equal(await repeat(updateChange("a", "lost", "x"), 0), "forgotten");
       equal(await repeat(createChange("a", "r0"), sinceMs), "forgotten");
-      equal(await repeat(updateChange("a", "other-39-0123456789", "y"), sinceMs), "ok");
+      equal(await repeat(updateChange("a", "other-98-0123456789", "y"), sinceMs), "ok");
       const [record] = await backend.read(partition, "raw", ["a"]);
       equal(record?.fields.status, "y");
       await space.pass(3);
@@ -104,6 +112,91 @@ export function describeSafety(api: TestApi, run: Run): void {
       equal(first[0]?.outcome, "ok");
       deepEqual(await send(backend, remove), first);
       deepEqual(await send(backend, { ...remove, requestId: "r4" }), [{ outcome: "missing" }]);
+    }),
+  );
+  api.it(
+    "S2: knows the requests of a record that is gone, also in the next one of its id",
+    run(async ({ backend, space }) => {
+      const remove = (requestId: string): DeleteChange => {
+        const { fence, event, version } = nothing;
+        return {
+          op: "delete",
+          id: "a",
+          requestId,
+          fence,
+          event,
+          version,
+          where: [],
+          reason: "asked",
+          leftovers: [],
+        };
+      };
+      const create = createChange("a", "r1");
+      const update = updateChange("a", "r2", "busy");
+      const first = [...(await send(backend, create)), ...(await send(backend, update))];
+      const [removed] = await send(backend, remove("r3"));
+      // Somebody else's delete came between: the record must not come back because an answer was lost.
+      deepEqual(await send(backend, create, update), first);
+      deepEqual(await backend.read(backend.partitionOf("a"), "raw", ["a"]), [undefined]);
+      equal((await send(backend, createChange("a", "r4")))[0]?.outcome, "ok");
+      deepEqual(await send(backend, create, update, remove("r3")), [...first, removed]);
+      deepEqual(
+        (await space.events("raw")).map(({ version }) => version),
+        [2],
+      );
+      equal((await backend.read(backend.partitionOf("a"), "raw", ["a"]))[0]?.version, 1);
+    }),
+  );
+  api.it(
+    "S2: does not grant a late attempt what its repetition was refused",
+    run(async ({ backend }) => {
+      const partition = backend.partitionOf("a");
+      const repeat = async (change: Change) => {
+        const options = { replicas: 0, repeatedSinceMs: 0 };
+        const { outcomes } = await backend.mutate(partition, layout, [change], options);
+        return outcomes[0]?.outcome;
+      };
+      const late = createChange("a", "r1");
+      const bound: UpdateChange = { ...updateChange("a", "r2", "x"), where: [["status", "busy"]] };
+      equal(await repeat(bound), "missing");
+      await send(backend, createChange("a", "r3"));
+      equal(await repeat(late), "exists");
+      const other: UpdateChange = { ...updateChange("a", "r4", "x"), where: [["status", "busy"]] };
+      equal(await repeat(other), "conflict");
+      await send(backend, updateChange("a", "r5", "busy"));
+      // Now they could be applied, if they had not been refused.
+      deepEqual(await send(backend, bound, other), [
+        { outcome: "conflict", version: 2 },
+        { outcome: "conflict", version: 2 },
+      ]);
+      equal((await send(backend, updateChange("a", "r5", "busy")))[0]?.outcome, "ok");
+      await send(backend, {
+        ...nothing,
+        op: "delete",
+        id: "a",
+        requestId: "r6",
+        where: [],
+        reason: "asked",
+        leftovers: [],
+      });
+      deepEqual(await send(backend, late), [{ outcome: "forgotten" }]);
+      deepEqual(await backend.read(partition, "raw", ["a"]), [undefined]);
+    }),
+  );
+  api.it(
+    "refuses a version that has come to mean another state",
+    run(async ({ backend }) => {
+      await send(backend, createChange("a", "r1"), updateChange("a", "r2", "theirs"));
+      const bound = (requestId: string, madeBy: string) => ({
+        ...updateChange("a", requestId, "x"),
+        version: 2,
+        madeBy,
+      });
+      deepEqual(await send(backend, bound("r3", "r")), [{ outcome: "conflict", version: 2 }]);
+      deepEqual(await send(backend, bound("r3", "lost")), [{ outcome: "conflict", version: 2 }]);
+      equal((await send(backend, bound("r3", "r2")))[0]?.outcome, "ok");
+      const [record] = await backend.read(backend.partitionOf("a"), "raw", ["a"]);
+      equal(record?.madeBy, "r3");
     }),
   );
   api.it(

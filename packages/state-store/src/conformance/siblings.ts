@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { isParallaxError } from "@parallax/core";
+import { z } from "zod";
 import { type Run, type TestApi, waiting } from "./harness.ts";
 
 export function describeSiblings(api: TestApi, run: Run): void {
@@ -102,6 +103,21 @@ export function describeSiblings(api: TestApi, run: Run): void {
         [3],
       );
       deepEqual(await jobs.log("a", 3), []);
+    }),
+  );
+  api.it(
+    "keeps no log of a record where none is wanted, and tells the topic all the same",
+    run(async ({ store, space }) => {
+      const schema = z.object({ status: z.string() });
+      const silent = store.collection({ name: "silent", schema, topic: "silent", logEntries: 0 });
+      await silent.create("a", { status: "new" }, { event: { type: "one" } });
+      await silent.update("a", { set: { status: "old" } }, { event: [{ type: "two" }, { type: "three" }] });
+      await silent.deposit("a", "k", "v", { event: { type: "four" } });
+      deepEqual(await silent.log("a"), []);
+      deepEqual(
+        (await space.events("silent")).map(({ type }) => type),
+        ["one", "two", "three", "four"],
+      );
     }),
   );
   api.it(

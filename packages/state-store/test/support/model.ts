@@ -5,8 +5,6 @@ interface ModelRecord {
   fields: Record<string, string>;
   version: number;
   expired: boolean;
-  /** Every request that ever changed it, with the version that it led to. */
-  readonly requests: Map<string, number>;
   readonly inbox: Record<string, string>;
   readonly events: string[];
 }
@@ -45,7 +43,8 @@ export function withoutTimes(outcome: ChangeOutcome): ModelOutcome {
  */
 export function createModel(layout: Layout): Model {
   const records = new Map<string, ModelRecord>();
-  const deleted = new Map<string, readonly [requestId: string, version: number]>();
+  /** Every request that ever changed something, with the version that it led to. */
+  const requests = new Map<string, number>();
   const told: string[] = [];
   let fence = 0;
 
@@ -71,11 +70,11 @@ export function createModel(layout: Layout): Model {
       fields: Object.fromEntries(change.set),
       version: 1,
       expired: change.expiry === 0,
-      requests: new Map([[change.requestId, 1]]),
       inbox: {},
       events: [],
     };
     records.set(change.id, record);
+    requests.set(change.requestId, 1);
     tell(change, record, 1);
     return ["ok", 1];
   }
@@ -86,7 +85,7 @@ export function createModel(layout: Layout): Model {
     for (const field of change.unset) delete record.fields[field];
     if (change.expiry !== "keep") record.expired = change.expiry === 0;
     record.version += 1;
-    record.requests.set(change.requestId, record.version);
+    requests.set(change.requestId, record.version);
     tell(change, record, record.version);
     return ["ok", record.version];
   }
@@ -95,7 +94,7 @@ export function createModel(layout: Layout): Model {
     if (change.reason === "expired" && !record.expired) return ["conflict", record.version];
     if (!meets(record, change)) return ["conflict", record.version];
     records.delete(change.id);
-    if (change.reason === "asked") deleted.set(change.id, [change.requestId, record.version + 1]);
+    requests.set(change.requestId, record.version + 1);
     tell(change, undefined, record.version + 1);
     return ["ok", record.version + 1];
   }
@@ -116,10 +115,8 @@ export function createModel(layout: Layout): Model {
     },
     apply(change) {
       const record = records.get(change.id);
-      const done = change.op === "deposit" ? undefined : record?.requests.get(change.requestId);
+      const done = change.op === "deposit" ? undefined : requests.get(change.requestId);
       if (done !== undefined) return ["ok", done];
-      const [by, version] = deleted.get(change.id) ?? [];
-      if (!record && change.op === "delete" && by === change.requestId) return ["ok", version];
       if (change.fence !== undefined && change.fence < fence) return ["fenced", fence];
       fence = Math.max(fence, change.fence ?? 0);
       if (change.op === "create")
