@@ -1,3 +1,5 @@
+import { createStateStore } from "@parallax/state-store";
+import { memoryRecordBackend, memoryRecordSpace } from "@parallax/state-store/memory";
 import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openNodes } from "../src/nodes.ts";
@@ -40,18 +42,18 @@ describeBackend("memory", "shared settings", () => {
   });
 
   it("say why they cannot be followed", async () => {
-    const { connect } = openNodes(undefined);
-    const node = connect();
-    await node.close();
+    // Without an event bus nobody tells of changes.
+    const store = createStateStore({ backend: memoryRecordBackend(memoryRecordSpace()) });
     const errors: unknown[] = [];
     const settings = openSettings(
-      node.store,
+      store,
       () => {},
       (error) => errors.push(error),
     );
-    await expect(settings.ready).rejects.toThrow();
+    await expect(settings.ready).rejects.toMatchObject({ code: "no_topic" });
     expect(errors.length).toBe(1);
     await settings.close();
+    await store.close();
   });
 });
 

@@ -63,7 +63,7 @@ async function runInMemory(seed: number): Promise<{ attempts: Attempt[]; remains
 describeBackend("memory", "concurrent histories over links that lose, swallow and delay", () => {
   it("S1, S2: change things once each, as their nodes were told", { timeout: 600_000 }, async () => {
     let unknown = 0;
-    const runs = asked === undefined ? 60 : Number(asked) * 20;
+    const runs = asked === undefined ? 30 : Number(asked) * 20;
     for (let seed = firstSeed; seed < firstSeed + runs; seed += 1) {
       const { attempts, remains } = await runInMemory(seed);
       try {
