@@ -9,7 +9,7 @@ export type Link = { readonly status: "a" | "b"; readonly token: string };
 const schema: z.ZodType<Link> = z.object({ status: z.enum(["a", "b"]), token: z.string() });
 const ids = Array.from({ length: 6 }, (_, at) => `l${at}`);
 
-export function openLinks(store: StateStore): Collection<Link> {
+function openLinks(store: StateStore): Collection<Link> {
   return store.collection({ name: "link", schema, indexes: ["status"], topic: "link" });
 }
 
