@@ -4,9 +4,13 @@ import type { Membership } from "@parallax/membership";
 import type { Work } from "./work.ts";
 
 export interface DrainOptions {
-  readonly health: Health;
-  readonly membership: Membership;
-  readonly work: Work;
+  readonly health: Pick<Health, "markDraining">;
+  readonly membership: Pick<Membership, "drain">;
+  readonly work: {
+    readonly peers: Pick<Work["peers"], "takers">;
+    readonly ownership: Pick<Work["ownership"], "open" | "handOver">;
+    readonly hub: Pick<Work["hub"], "size" | "drain" | "terminate">;
+  };
   readonly clock: Clock;
   readonly logger: Logger;
   readonly drainTimeoutMs: number;
@@ -52,22 +56,30 @@ export function createDrain(options: DrainOptions): Drain {
     health.markDraining();
     controller.abort();
     const deadline = new AbortController();
+    const late = new Promise<"late">((resolve) => {
+      deadline.signal.addEventListener("abort", () => resolve("late"), { once: true });
+    });
     const cancel = clock.after(drainTimeoutMs, () => deadline.abort());
-    const peers = work.peers.takers();
+    // A step that waits for a store which does not answer must not keep the node beyond its time.
+    const how = await Promise.race([steps(deadline.signal), late]);
+    cancel();
+    work.hub.terminate();
+    const facts = { ms: Math.round(clock.now() - startedMs), left: work.ownership.open };
+    if (how === "late") logger.warn("the time to drain is over; ending with what is left", facts);
+    else logger.info("drained", facts);
+  }
+
+  async function steps(deadline: AbortSignal): Promise<void> {
     await step("announce", () => membership.drain());
+    const peers = work.peers.takers();
     await Promise.all([
       step("step down", stopLeading),
-      step("send agents away", () =>
-        work.hub.drain(peers.length > 0 ? drainTimeoutMs / 3 : 0, deadline.signal),
-      ),
+      step("send agents away", () => work.hub.drain(peers.length > 0 ? drainTimeoutMs / 3 : 0, deadline)),
       step("hand over", () => work.ownership.handOver(peers)),
-      step("serve stragglers", () => untilQuiet(peers.length > 0, deadline.signal)),
+      step("serve stragglers", () => untilQuiet(peers.length > 0, deadline)),
     ]);
     // What came in meanwhile.
     await step("hand over", () => work.ownership.handOver(work.peers.takers()));
-    cancel();
-    work.hub.terminate();
-    logger.info("drained", { ms: Math.round(clock.now() - startedMs), left: work.ownership.open });
   }
 
   async function untilQuiet(hasPeers: boolean, signal: AbortSignal): Promise<void> {

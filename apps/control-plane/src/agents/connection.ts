@@ -45,6 +45,8 @@ export interface AgentConnection {
   /** To be called every {@link beatMs}. `lateMs`: for so long this process could not have heard anything. */
   beat(lateMs: number): void;
   readonly isOpen: boolean;
+  /** What the network has not taken yet, in bytes. */
+  readonly unsentBytes: number;
 }
 
 /** How often a connection is looked at, in ms: one timer of the hub does it for all of them. */
@@ -173,6 +175,9 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
     pause,
     resume,
     beat,
+    get unsentBytes() {
+      return socket.bufferedAmount;
+    },
     get isOpen() {
       return isOpen();
     },

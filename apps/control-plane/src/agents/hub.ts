@@ -50,6 +50,8 @@ export interface Hub {
   /** Ends every connection at once. */
   terminate(): void;
   readonly size: number;
+  /** The most that waits to be sent to one agent, in bytes. */
+  readonly mostUnsentBytes: number;
 }
 
 /** Agents that lost their node without a word come back spread over this time, in ms. */
@@ -292,6 +294,9 @@ export function createHub(options: HubOptions): Hub {
       assignments.stop();
       departures.stop();
       for (const connection of sockets.keys()) connection.terminate();
+    },
+    get mostUnsentBytes() {
+      return Math.max(0, ...[...sockets.keys()].map(({ unsentBytes }) => unsentBytes));
     },
     get size() {
       return connected.size;

@@ -42,6 +42,8 @@ export function createNodeMetrics(options: NodeMetricsOptions): Metrics {
   });
   const gauge = (name: string, help: string, read: () => number): void => metrics.gauge({ name, help, read });
   gauge("parallax_agents_connected", "Agents connected to this node.", () => parts().work.hub.size);
+  const unsent = "The most that waits to be sent to one of them, in bytes.";
+  gauge("parallax_agents_unsent_bytes_max", unsent, () => parts().work.hub.mostUnsentBytes);
   gauge("parallax_agent_slots", "Tasks that the agents of this node can take at once.", () =>
     sum([...parts().work.roster.all()].map(({ slots }) => slots)),
   );
