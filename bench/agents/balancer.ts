@@ -7,6 +7,8 @@ const deploy = join(import.meta.dirname, "../../deploy");
 /** A load balancer of the distribution, with the configuration that `deploy/` recommends. */
 export interface Balancer {
   readonly url: string;
+  /** What it said. */
+  readonly lines: readonly string[];
   stop(): Promise<void>;
 }
 
@@ -27,7 +29,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     sticky: [[/balance leastconn/, "balance source"]],
     replacements: (port) => [
       [/bind :8080/, `bind 127.0.0.1:${port}`],
-      [/maxconn 20000/, "maxconn 4000"],
+      [/maxconn 20000/, "maxconn 8000"],
     ],
     command: (file) => ({ command: "haproxy", args: ["-db", "-f", file] }),
   },
@@ -82,6 +84,7 @@ export async function startBalancer(
   });
   return {
     url,
+    lines: child.lines,
     async stop() {
       child.signal("SIGTERM");
       const timer = setTimeout(() => child.signal("SIGKILL"), 3000);

@@ -40,11 +40,7 @@ aggregate: { strategy: all }
 process.on("unhandledRejection", (error) => check("no unhandled rejection", false, error));
 
 const cluster = await startCluster({ nodes: 3, config, patterns: { echo: pattern } });
-const front = await startBalancer(
-  balancer,
-  cluster.nodes.map(({ port }) => port),
-  sticky,
-);
+const front = await startBalancer(balancer, cluster.ports, sticky);
 const draining = new Set<string>();
 const fleet = await startFleet({
   count: agents,
@@ -203,6 +199,7 @@ check(
   exits.join(", "),
 );
 
+if (process.exitCode === 1) console.log(`${balancer} said:\n${front.lines.slice(-20).join("\n")}`);
 await fleet.stop();
 await front.stop();
 await cluster.stop();

@@ -45,6 +45,8 @@ export interface Node {
 export interface Cluster {
   readonly redis: RedisFixture;
   readonly nodes: readonly Node[];
+  /** The ports of the nodes, those that are still to be added included. */
+  readonly ports: readonly number[];
   /** One more node. Resolves once it is ready. */
   add(): Promise<Node>;
   /** Starts a node that has ended again, on its port. Resolves once it is ready. */
@@ -54,6 +56,8 @@ export interface Cluster {
 
 export interface ClusterOptions {
   readonly nodes: number;
+  /** How many nodes are added later. Default 0. */
+  readonly spare?: number;
   /** Further lines of `parallax.config.yaml`. */
   readonly config?: string;
   readonly patterns?: Readonly<Record<string, string>>;
@@ -63,7 +67,7 @@ export interface ClusterOptions {
 
 /** Starts Redis and nodes on it, as processes, and waits until all are ready. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { nodes: count, config = "", patterns = {}, nodeArgs = [] } = options;
+  const { nodes: count, spare = 0, config = "", patterns = {}, nodeArgs = [] } = options;
   const directory = await createTemporaryDirectory("bench-agents");
   // PARALLAX_PROGRAM: another version than the one of these sources.
   const bin = process.env.PARALLAX_PROGRAM ?? (await bundleProgram(directory.path));
@@ -75,6 +79,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const where = `redis: { url: "${redis.url}" }\npatterns: { directory: ${directory.path}/patterns }\n`;
   await writeFile(file, `highAvailability:\n  enabled: true\n${config}\n${where}`);
   const nodes: Node[] = [];
+  const ports: number[] = [];
+  while (ports.length < count + spare) ports.push(await freePort());
 
   async function launch(id: string, port: number): Promise<ProcessFixture> {
     const address = `127.0.0.1:${port}`;
@@ -86,7 +92,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
   async function add(): Promise<Node> {
     const id = `parallax-control-plane-${nodes.length}`;
-    const port = await freePort();
+    const port = ports[nodes.length];
+    if (port === undefined) throw new Error("adding a node: say with `spare` that there will be one more");
     const node: Node = { id, port, url: `http://127.0.0.1:${port}`, process: await launch(id, port) };
     nodes.push(node);
     return node;
@@ -96,6 +103,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     redis,
     nodes,
+    ports,
     add,
     async restart(node) {
       node.process = await launch(node.id, node.port);

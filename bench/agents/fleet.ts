@@ -1,4 +1,10 @@
-import { type AgentEvent, ParallaxAgent, type TaskHandler } from "@parallax/agent";
+import {
+  type AgentEvent,
+  ParallaxAgent,
+  type TaskHandler,
+  type Transport,
+  webSocketTransport,
+} from "@parallax/agent";
 
 /** What happened to the agents of a fleet, kept where a promise depends on it. */
 export interface Ledger {
@@ -34,11 +40,17 @@ export interface FleetOptions {
   /** Whether this node was told to drain. */
   readonly drains?: (nodeId: string) => boolean;
   readonly onEvent?: (index: number, event: AgentEvent) => void;
+  /** Called at each attempt to connect. */
+  readonly onAttempt?: () => void;
 }
 
 /** Starts agents in this process, as the SDK makes them, and waits until all are connected. */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { count, url, capability, slots, handler, drains = () => false, onEvent } = options;
+  const { count, url, capability, slots, handler, drains = () => false, onEvent, onAttempt } = options;
+  const transport: Transport = (...args) => {
+    onAttempt?.();
+    return webSocketTransport(...args);
+  };
   const ledger: Ledger = {
     counted: new Map(),
     superseded: 0,
@@ -72,6 +84,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         break;
       case "gave-up":
         ledger.gaveUp += 1;
+        console.log(`agent ${index}: ${event.error.message}`);
         break;
       case "error":
         ledger.errors += 1;
@@ -86,6 +99,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       controlPlaneUrl: url,
       name: `agent-${index}`,
       maxConcurrentTasks: slots,
+      transport,
     });
     const work = handler(index);
     agent.onTask(capability, async (task, context) => {
