@@ -165,6 +165,15 @@ describe("a candidate (L2)", () => {
       expect(me.sees(record)).toEqual({ step: "look", afterMs: 11_000 });
     });
 
+    it("B1: does not believe a clock that is less behind than when the record was written", async () => {
+      const me = candidate();
+      // Both renewals were written on a clock that was 20 s behind; what the looks see is right at first, then 5 s behind.
+      me.sees({ ...held, expiresAtMs: -5000 });
+      await me.timeline.advance(14_000);
+      const record = { ...held, renewal: 8, heldForMs: 14_000, expiresAtMs: 9000 };
+      expect(me.sees(record, { storeTimeMs: 9000 })).toEqual({ step: "look", afterMs: 15_000 });
+    });
+
     it("B1: does not believe the first record of a term that it sees, for it cannot compare", async () => {
       const me = candidate();
       me.sees(held);
