@@ -27,7 +27,7 @@ const results = new Map(subjects.map(({ name }) => [name, { stop: [] as number[]
 for (let round = 0; round < rounds; round += 1) {
   for (const subject of subjects) {
     for (const how of ["stop", "kill"] as const) {
-      await redis.send("FLUSHALL");
+      await redis.send("DEL", "parallax:ha:lease", "parallax:ha:leader", "bench:leader", "bench");
       results.get(subject.name)?.[how].push(await measure(subject, redis.url, how));
     }
   }
