@@ -4,6 +4,7 @@ import type { Client } from "pg";
 export const createTables = `
   CREATE TABLE unfenced (body text);
   CREATE TABLE fenced (body text, fence bigint NOT NULL);
+  CREATE TABLE fence (resource text PRIMARY KEY, token bigint NOT NULL);
   INSERT INTO unfenced VALUES ('nothing yet');
   INSERT INTO fenced VALUES ('nothing yet', 0);
 `;
@@ -17,6 +18,21 @@ export async function writeUnfenced(client: Client, body: string): Promise<void>
 export async function writeFenced(client: Client, body: string, token: number): Promise<boolean> {
   const text = "UPDATE fenced SET body = $1, fence = $2 WHERE fence <= $2";
   const { rowCount } = await client.query(text, [body, token]);
+  return rowCount === 1;
+}
+
+const acceptFenceSql = `
+  INSERT INTO fence (resource, token) VALUES ($1, $2)
+  ON CONFLICT (resource) DO UPDATE SET token = excluded.token WHERE fence.token <= excluded.token
+`;
+
+/**
+ * For writes that are more than one UPDATE: begin a transaction, ask this first, and roll back if it says false, for then the
+ * writer leads no more. The row stays locked until the transaction ends, so a later leader waits for what was begun, and
+ * nothing of an earlier one comes after it.
+ */
+export async function acceptFence(client: Client, resource: string, token: number): Promise<boolean> {
+  const { rowCount } = await client.query(acceptFenceSql, [resource, token]);
   return rowCount === 1;
 }
 

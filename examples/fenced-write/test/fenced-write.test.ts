@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { bundleScript, describeBackend, type RedisFixture, startRedis } from "@parallax/testing";
+import { Client } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Postgres, startPostgres } from "../src/postgres.ts";
+import { acceptFence, createTables } from "../src/report.ts";
 import { tour } from "../src/tour.ts";
 
 describeBackend("redis-standalone", "fenced write", () => {
@@ -28,5 +30,25 @@ describeBackend("redis-standalone", "fenced write", () => {
     expect(fenced).toBe("written by node-1");
     expect(said.at(-1)).toContain("node-0 was refused");
     await node.remove();
+  });
+
+  it("acceptFence: a later leader waits for a transaction that was begun, and nothing of an earlier one comes after", async () => {
+    const [early, late] = [new Client(postgres.url), new Client(postgres.url)];
+    await Promise.all([early.connect(), late.connect()]);
+    await early.query("DROP TABLE IF EXISTS fence, unfenced, fenced");
+    await early.query(createTables);
+    await early.query("BEGIN");
+    expect(await acceptFence(early, "report", 5)).toBe(true);
+    const order: string[] = [];
+    const accepting = acceptFence(late, "report", 6).then((isAccepted) => order.push(`late ${isAccepted}`));
+    await early.query("UPDATE unfenced SET body = 'early'");
+    order.push("early");
+    await early.query("COMMIT");
+    await accepting;
+    expect(order).toEqual(["early", "late true"]);
+    expect(await acceptFence(early, "report", 5)).toBe(false);
+    expect(await acceptFence(late, "report", 6)).toBe(true);
+    expect(await acceptFence(early, "another", 5)).toBe(true);
+    await Promise.all([early.end(), late.end()]);
   });
 });
