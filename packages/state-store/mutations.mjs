@@ -16,27 +16,33 @@ const upkeep = inFile("upkeep.ts", "unit");
 const watch = inFile("watch.ts", "unit");
 const writer = inFile("writer.ts", "unit");
 const script = inFile("redis-scripts.ts", "redis");
+const modelled = inFile("redis-scripts.ts", "model");
 
 /** Files of tests by the names that the mutations use. */
 export const suites = {
   unit: ["memory.test", "writer", "request-ids", "collection", "watch", "known-versions"],
-  redis: ["redis.test", "redis-keys", "properties"],
+  redis: ["redis.test", "redis-keys"],
+  model: ["properties"],
 };
 
 /** @type {readonly Mutation[]} */
 export const mutations = [
   // S1: record, entries and event together, or nothing.
-  script(
+  modelled(
     "S1: the old entries go",
     "  call('ZREM', index_key, unpack(before))\n  add_entries(record, stamp",
     "  add_entries(record, stamp",
   ),
-  script(
+  modelled(
     "S1: the new entries come",
     "  add_entries(record, stamp, change.id)\n  return tonumber(version)",
     "  return tonumber(version)",
   ),
-  script("S1: entries by the values that are set", "    if place then record[place] = ARGV[at + 1] end", ""),
+  modelled(
+    "S1: entries by the values that are set",
+    "    if place then record[place] = ARGV[at + 1] end",
+    "",
+  ),
   script("S1: no entry of a field that is taken away", "    if place then record[place] = false end", ""),
   script(
     "S1: the entries that the last writer knew",
@@ -61,7 +67,7 @@ export const mutations = [
   space("S1: the old entries go", "shelf.index.delete(member)", "void member"),
   space("S1: the old expiry goes", "shelf.expiry.delete(expiryKey(before.expiresAtMs, id))", "void id"),
   // S2: once.
-  script("S2: a request is known again", "    if answer then return answer end", ""),
+  modelled("S2: a request is known again", "    if answer then return answer end", ""),
   script(
     "S2: a forgotten request is not repeated",
     "return repeated_since and may_have_forgotten(requests, repeated_since, now) and { 'forgotten' }",
@@ -79,7 +85,7 @@ export const mutations = [
     "local record = { [REQUESTS] = forebear }",
     "local record = {}",
   ),
-  script(
+  modelled(
     "S2: also of one that others deleted",
     "local requests = remember(record[REQUESTS], change.request, version, now, stamp)",
     "local requests = remember(nil, change.request, version, now, stamp)",
@@ -178,7 +184,7 @@ export const mutations = [
   changes("S3: an own change is noted", "known.note(change.id, outcome.version, change.requestId);", ""),
   upkeep("S3: a fenced leader hears of it", "if (fenced) throw fencedError(name, fenced.fence);", ""),
   // S4: expiry through an index.
-  script("S4: only what has expired", "change.extra == 'expired' and not has_expired(record)", "false"),
+  modelled("S4: only what has expired", "change.extra == 'expired' and not has_expired(record)", "false"),
   script(
     "S4: the siblings go, too",
     "call('UNLINK', change.record_key, change.inbox_key, change.log_key)",

@@ -144,6 +144,27 @@ describe("the way of changes to the store", () => {
     expect(calls.map(({ length }) => length)).toEqual([1, 1, 2]);
   });
 
+  it("S2: knows a request that its caller makes again after it got no answer", async () => {
+    const since: (number | undefined)[] = [];
+    const real = backend.mutate;
+    backend = {
+      ...backend,
+      mutate(...call) {
+        since.push(call[3].repeatedSinceMs);
+        return real(...call);
+      },
+    };
+    const way = writer({ timeoutMs: 100 });
+    const change = create("a");
+    faults = Array.from({ length: 20 }, () => ({ when: "before", error: timeout() }));
+    await expect(settle(send(way, change))).rejects.toMatchObject({ code: "timeout" });
+    faults = [];
+    since.length = 0;
+    expect(await send(way, change)).toMatchObject({ outcome: "ok" });
+    await send(way, create("b"));
+    expect(since).toEqual([0, undefined]);
+  });
+
   it("does not hold others up behind a batch that is repeated", async () => {
     const way = writer({ batchSize: 3 });
     faults = Array.from({ length: 6 }, () => ({ when: "before", error: timeout() }));

@@ -87,6 +87,10 @@ export function describeSafety(api: TestApi, run: Run): void {
       equal(await repeat(updateChange("a", "other-98-0123456789", "y"), sinceMs), "ok");
       const [record] = await backend.read(partition, "raw", ["a"]);
       equal(record?.fields.status, "y");
+      equal(
+        await repeat(updateChange("a", "of-a-clock-that-went-back", "z"), sinceMs + 3_600_000),
+        "forgotten",
+      );
       await space.pass(3);
       const laterMs = await backend.time();
       equal(await repeat(updateChange("a", "new", "z"), laterMs), "ok");

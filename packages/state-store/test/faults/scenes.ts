@@ -2,7 +2,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "@parallax/core";
 import { createConnections, createKeySpace, type KeySpace, type RedisConnections } from "@parallax/redis";
 import {
-  type ClusterFixture,
   createFaultProxy,
   type FaultProxy,
   type RedisFixture,
@@ -30,6 +29,9 @@ export interface Fault {
   strike(scene: Scene): Promise<void>;
 }
 
+/** So many that nothing is trimmed: every change is looked for in the end. */
+const maxTopicEntries = 1_000_000;
+
 type Where = Parameters<typeof createConnections>[0];
 
 function openScene(where: readonly Where[], prefix: string, random: Random): Scene {
@@ -37,7 +39,11 @@ function openScene(where: readonly Where[], prefix: string, random: Random): Sce
   const cluster = connections[0]?.mode === "cluster";
   const keySpace = createKeySpace({ prefix, cluster });
   const stores = connections.map((connection) =>
-    createStateStore({ backend: redisRecordBackend(connection, { keySpace }), timeoutMs: 8000, random }),
+    createStateStore({
+      backend: redisRecordBackend(connection, { keySpace, maxTopicEntries }),
+      timeoutMs: 8000,
+      random,
+    }),
   );
   return { stores, connections, keySpace, random };
 }
@@ -151,15 +157,13 @@ function sentinelFaults() {
   return { faults: [killed], close: async () => (await opened)?.stop() };
 }
 
-/** Slots that move under load, and a primary that hands over. */
+/** Slots that move under load, to a primary without any and back, and a primary that hands over. */
 function clusterFaults() {
-  let opened:
-    | Promise<{ cluster: ClusterFixture; spare: Awaited<ReturnType<ClusterFixture["addPrimary"]>> }>
-    | undefined;
+  let opened: ReturnType<typeof open> | undefined;
 
   async function open() {
     const cluster = await startCluster();
-    return { cluster, spare: await cluster.addPrimary() };
+    return { cluster, spare: await cluster.addPrimary(), homes: new Map<number, RedisFixture>() };
   }
   const get = () => (opened ??= open());
 
@@ -168,31 +172,42 @@ function clusterFaults() {
     return openScene([where, where], prefix, random);
   }
 
-  const partitionsOf = ({ keySpace }: Scene) => [
-    ...new Set(["l0", "l1", "l2"].map((id) => keySpace.partitionOf(id))),
-  ];
+  async function moveThere(scene: Scene, partition: number): Promise<void> {
+    const { cluster, spare, homes } = await get();
+    const key = (name: string) => scene.keySpace.partitioned(partition, name);
+    const from = await cluster.primaryOf(key("fence"));
+    const to = from === spare ? homes.get(partition) : spare;
+    if (!to) throw new Error("moving a slot back: nobody knows where it came from");
+    homes.set(partition, from);
+    const move = await cluster.beginMove(key("fence"), to);
+    await move.moveKeys([key("index:link"), key("log:link")]);
+    await sleep(scene.random.next() * 200);
+    await move.moveKeys();
+    await move.finish();
+  }
+
   const faults: Fault[] = [
     {
       name: "slots moved",
       prepare,
       async strike(scene) {
-        const { cluster, spare } = await get();
-        for (const partition of partitionsOf(scene)) {
-          const key = (name: string) => scene.keySpace.partitioned(partition, name);
-          const move = await cluster.beginMove(key("fence"), spare);
-          await move.moveKeys([key("index:link"), key("log:link")]);
-          await sleep(scene.random.next() * 200);
-          await move.moveKeys();
-          await move.finish();
-        }
+        const ids = ["l0", "l1", "l2"];
+        const partitions = new Set(ids.map((id) => scene.keySpace.partitionOf(id)));
+        for (const partition of partitions) await moveThere(scene, partition);
       },
     },
     {
       name: "shard handed over",
       prepare,
       async strike(scene) {
-        const [partition = 0] = partitionsOf(scene);
-        await (await get()).cluster.failover(scene.keySpace.partitioned(partition, "fence"));
+        const { cluster, spare } = await get();
+        for (const id of ["l0", "l1", "l2", "l3", "l4", "l5"]) {
+          const fence = scene.keySpace.partitioned(scene.keySpace.partitionOf(id), "fence");
+          // The one without replicas cannot hand over.
+          if ((await cluster.primaryOf(fence)) === spare) continue;
+          await cluster.failover(fence);
+          return;
+        }
       },
     },
   ];
