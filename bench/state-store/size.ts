@@ -31,7 +31,7 @@ const rows: Record<string, number> = {};
 let names = 0;
 function collection(indexes: ("status" | "owner")[]) {
   names += 1;
-  return store.collection({ name: `c${names}`, schema, indexes, topic: "size" });
+  return store.collection({ name: `c${names}`, schema, indexes, topic: `size-${names}` });
 }
 const value = (at: number, inputBytes: number) => ({
   status: "running",
