@@ -152,6 +152,39 @@ export function describeSafety(api: TestApi, run: Run): void {
     }),
   );
   api.it(
+    "S4: does not collect what has not expired",
+    run(async ({ backend, space }) => {
+      const { fence, event, version } = nothing;
+      const collect = (requestId: string): DeleteChange => ({
+        ...{
+          op: "delete",
+          id: "a",
+          requestId,
+          fence,
+          event,
+          version,
+          where: [],
+          reason: "expired",
+          leftovers: [],
+        },
+      });
+      await send(backend, { ...createChange("a", "r1"), expiry: 3_600_000 });
+      deepEqual(await send(backend, collect("r2")), [{ outcome: "conflict", version: 1 }]);
+      await send(backend, { ...updateChange("a", "r3", "x"), expiry: 0 });
+      await space.pass(1);
+      equal((await send(backend, collect("r4")))[0]?.outcome, "ok");
+    }),
+  );
+  api.it(
+    "L8: names the higher fence of whichever partition has one",
+    run(async ({ backend, store }) => {
+      const last = backend.partitions - 1;
+      deepEqual(await backend.raiseFence(last, 9), { raised: true, fence: 9 });
+      deepEqual(await store.raiseFence(5), { outcome: "fenced", fence: 9 });
+      deepEqual(await store.raiseFence(10), { outcome: "ok" });
+    }),
+  );
+  api.it(
     "S2: does not grant a late attempt what its repetition was refused",
     run(async ({ backend }) => {
       const partition = backend.partitionOf("a");
