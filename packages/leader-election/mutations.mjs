@@ -1,13 +1,6 @@
 // The guards that the invariants rest on, each with a way to break it. `pnpm mutate` requires a test to fail for each.
 
-/**
- * @typedef {object} Mutation
- * @property {string} guard What is broken.
- * @property {string} file Below src.
- * @property {string} find Occurs exactly once.
- * @property {string} replace
- * @property {"unit" | "redis"} tests Which tests must notice.
- */
+/** @typedef {import("../../scripts/mutate.mjs").Mutation} Mutation */
 
 /** @type {(file: string, tests: Mutation["tests"]) => (guard: string, find: string, replace: string) => Mutation} */
 const inFile = (file, tests) => (guard, find, replace) => ({ guard, file, find, replace, tests });
@@ -21,6 +14,12 @@ const election = inFile("election.ts", "unit");
 const options = inFile("options.ts", "unit");
 const wake = inFile("wake.ts", "unit");
 const scripts = inFile("redis-scripts.ts", "redis");
+
+/** Files of tests by the names that the mutations use. */
+export const suites = {
+  unit: ["candidate", "holder", "election.test", "memory", "known-bugs", "health-check", "watchdog.test"],
+  redis: ["redis.test", "redis-rules"],
+};
 
 /** @type {readonly Mutation[]} */
 export const mutations = [
