@@ -1,9 +1,18 @@
 import { ParallaxError } from "@parallax/core";
 import * as z from "zod";
-import type { NodeMessage } from "./event-bus.ts";
+import type { BusEvent, NodeMessage } from "./event-bus.ts";
 import type { LogBatch, LogEntry, LogPage, LogPosition } from "./store.ts";
 
-const event = z.looseObject({ type: z.string().min(1) });
+/** Nothing but its type is of interest, and it is not copied: this is where every event comes by. */
+const event: z.ZodType<BusEvent> = z.custom<BusEvent>(
+  (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    "type" in value &&
+    typeof value.type === "string" &&
+    value.type !== "",
+  "an event is an object with a type",
+);
 const sequence = z.int().nonnegative();
 
 const batch = z.object({
@@ -47,7 +56,18 @@ function parseJson(text: string, what: string): unknown {
 /** A message of a topic's channel. @throws ParallaxError `bad_envelope`: anyone may publish anything there. */
 export function parseBatch(payload: string): LogBatch {
   const { topic, partition, epoch, events } = parse(batch, parseJson(payload, "a channel"), "a channel");
-  const entries = events.map(({ at, ...entry }) => ({ ...entry, atMs: Date.parse(at) }));
+  // What was appended together has the same time.
+  let [at, atMs] = ["", Number.NaN];
+  const entries = events.map((entry) => {
+    if (entry.at !== at) [at, atMs] = [entry.at, Date.parse(entry.at)];
+    return {
+      sequence: entry.sequence,
+      tag: entry.tag,
+      previous: entry.previous,
+      atMs,
+      event: entry.event,
+    };
+  });
   return { topic, partition, epoch, entries };
 }
 
@@ -74,13 +94,15 @@ export function parsePage(reply: unknown): LogPage {
 
 function parseEntry(id: string, values: readonly string[]): LogEntry | undefined {
   const [, number] = /^(\d{1,15})-0$/.exec(id) ?? [];
-  const pairs = values.flatMap((name, index) => (index % 2 === 0 ? [[name, values[index + 1]]] : []));
-  const found = fields.safeParse(Object.fromEntries(pairs));
+  const named: Record<string, string | undefined> = {};
+  for (let index = 0; index < values.length; index += 2) named[values[index] ?? ""] = values[index + 1];
+  const found = fields.safeParse(named);
   if (number === undefined || !found.success) return undefined;
   const { tag, previous, at } = found.data;
   try {
-    const content = parse(event, parseJson(found.data.event, "an entry"), "an entry");
-    return { sequence: Number(number), tag, previous, atMs: at, event: content };
+    const content = event.safeParse(parseJson(found.data.event, "an entry"));
+    if (!content.success) return undefined;
+    return { sequence: Number(number), tag, previous, atMs: at, event: content.data };
   } catch {
     return undefined;
   }

@@ -6,7 +6,6 @@ import {
   noopLogger,
   ParallaxError,
   type Random,
-  randomId,
   systemClock,
   systemRandom,
   type Unsubscribe,
@@ -21,6 +20,7 @@ import { closedError, createPublisher } from "./publisher.ts";
 import type { TopicLog } from "./store.ts";
 import { createFeedMember } from "./subscription.ts";
 import { createSyncLatency } from "./sync-latency.ts";
+import { createTags } from "./tags.ts";
 
 /** What is published. References, not payloads: at most 16 KiB of JSON (S7). */
 export interface BusEvent {
@@ -48,7 +48,8 @@ export interface Delivered {
  * topic said up to the gap's end cannot be relied on.
  *
  * - `trimmed`: the log is bounded, and these were cut before they could be read.
- * - `epoch`: the log was lost and began again. `from` is in the old one, whose end nobody knows; the new one follows whole.
+ * - `epoch`: the log was lost and began again. `from` is in the old one, whose end nobody knows; the new one follows whole, or
+ *   from where this subscription had left it, as after a server that came back empty for a moment.
  * - `rewound`: a fail-over took events back. Where the two histories part is not known, so `from` is 1.
  * - `overflow`: the consumer of `iterate` was too slow and chose to drop.
  */
@@ -182,8 +183,8 @@ export function createEventBus(options: EventBusOptions): EventBus {
   const gaps = { trimmed: 0, epoch: 0, rewound: 0, overflow: 0 };
   const closers = new Set<() => void>();
   const stopped = new AbortController();
+  const nextTag = createTags(random);
   let delivered = 0;
-  let published = 0;
   let closing: Promise<void> | undefined;
 
   function feedOf(topic: string): Feed {
@@ -235,15 +236,19 @@ export function createEventBus(options: EventBusOptions): EventBus {
   }
 
   const bus: EventBus = {
-    async publish(topic, event, { key } = {}) {
-      checkTopic(topic);
-      checkKey(key);
-      const json = encodeEvent(event, `publishing to ${topic}`);
-      const tag = randomId("", random);
-      sent(topic, [tag], clock.now());
-      const partition = key === undefined ? 0 : log.partitionOf(topic, key);
-      await publisher.publish(topic, partition, { tag, json });
-      published += 1;
+    // No `async`: at a hundred thousand events a second, one promise for each is enough.
+    publish(topic, event, { key } = {}) {
+      try {
+        checkTopic(topic);
+        checkKey(key);
+        const json = encodeEvent(event, `publishing to ${topic}`);
+        const tag = nextTag();
+        if (feeds.get(topic)?.size) latency.sent([tag], clock.now());
+        const partition = key === undefined ? 0 : log.partitionOf(topic, key);
+        return publisher.publish(topic, partition, { tag, json });
+      } catch (error) {
+        return Promise.reject(error);
+      }
     },
     subscribe: (topic, subscribeOptions, listener) => subscribe(topic, subscribeOptions, listener),
     iterate(topic, { from, onError: onListenerError, ...bounds } = {}) {
@@ -279,7 +284,7 @@ export function createEventBus(options: EventBusOptions): EventBus {
       syncLatencyMs: latency.summary(),
       gaps: { ...gaps },
       delivered,
-      published,
+      published: publisher.published,
       live: [...feeds.values()].every((feed) => feed.live),
     }),
     sent,

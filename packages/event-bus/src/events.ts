@@ -14,6 +14,8 @@ export function encodeEvent(event: { readonly type: string }, what: string): str
       "invalid_event",
       `${what} needs an event with a type; give it a non-empty string`,
     );
+  // A character has three bytes at most.
+  if (json.length * 3 <= maxBytes) return json;
   const sizeBytes = Buffer.byteLength(json);
   if (sizeBytes <= maxBytes) return json;
   throw new ParallaxError(

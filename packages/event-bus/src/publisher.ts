@@ -11,6 +11,8 @@ interface Waiting extends TaggedEvent {
 
 /** Appends events so that those of one tick travel together (E3), in the order in which they were published. */
 export interface Publisher {
+  /** How many appends are known to have worked. */
+  readonly published: number;
   /** @throws ParallaxError `overloaded` past the bound of the queue, `closed`, and what the store rejects with. */
   publish(topic: string, partition: number, event: TaggedEvent): Promise<void>;
   /** Refuses new events, and resolves once those that wait were appended or rejected. */
@@ -24,6 +26,7 @@ export interface Publisher {
 export function createPublisher(log: TopicLog, batchSize: number): Publisher {
   const lanes = new Map<string, { readonly queue: Waiting[]; readonly done: Promise<void> }>();
   let closed = false;
+  let published = 0;
 
   async function work(topic: string, partition: number, queue: Waiting[]): Promise<void> {
     // The tick ends first: what it still publishes travels along.
@@ -31,11 +34,8 @@ export function createPublisher(log: TopicLog, batchSize: number): Publisher {
     while (queue.length > 0) {
       const batch = queue.splice(0, batchSize);
       try {
-        await log.append(
-          topic,
-          partition,
-          batch.map(({ tag, json }) => ({ tag, json })),
-        );
+        await log.append(topic, partition, batch);
+        published += batch.length;
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(error);
@@ -47,13 +47,16 @@ export function createPublisher(log: TopicLog, batchSize: number): Publisher {
   }
 
   return {
+    get published() {
+      return published;
+    },
     publish(topic, partition, event) {
       const name = laneName(topic, partition);
       const lane = lanes.get(name);
       if (closed) return Promise.reject(closedError());
       if (lane && lane.queue.length >= maxQueued) return Promise.reject(overloadedError(topic));
       return new Promise((resolve, reject) => {
-        const waiting = { ...event, resolve, reject };
+        const waiting = { tag: event.tag, json: event.json, resolve, reject };
         if (lane) lane.queue.push(waiting);
         else {
           const queue = [waiting];

@@ -16,7 +16,7 @@ for index = 7, #ARGV, 2 do
   events[#events + 1] = { tag = ARGV[index], json = ARGV[index + 1] }
 end
 local first, last = append_events(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], now_ms(), ARGV[4], events,
-  tonumber(ARGV[5]), tonumber(ARGV[6]))
+  ARGV[5], tonumber(ARGV[6]))
 return { first, last }
 `,
 });

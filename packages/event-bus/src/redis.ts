@@ -81,8 +81,8 @@ export function redisTopicLog(source: RedisSource, options: RedisTopicLogOptions
     partitionOf: (topic, key) => (coordinationTopics.includes(topic) ? 0 : keySpace.partitionOf(key)),
     async append(topic, partition, events) {
       const { meta, log, channel } = keysOf(topic, partition);
-      const tagged = events.flatMap(({ tag, json }) => [tag, json]);
-      const args = [channel, topic, partition, epoch(), maxEntries, maxAgeMs, ...tagged];
+      const args = [channel, topic, partition, epoch(), maxEntries, maxAgeMs];
+      for (const { tag, json } of events) args.push(tag, json);
       await connections.data.run(appendScript, [meta, log], args);
     },
     position(topic) {

@@ -116,32 +116,37 @@ local function append_events(meta_key, log_key, channel, topic, partition, now_m
   local at = string.format('%.0f', math.floor(now_ms))
   local at_text = rfc3339(now_ms)
 
-  -- Numbers are turned into text once: that is what costs most in here.
+  -- Numbers are turned into text once: that is what costs most in here. The last entry makes room for all.
   local keep = max_entries or '${defaultMaxLogEntries}'
-  local sequence
-  local function add(command, event)
-    sequence = string.format('%.0f', top + 1)
-    return command('XADD', log_key, 'MAXLEN', '~', keep, sequence .. '-0', 'tag', event.tag, 'previous', tag, 'at', at,
+  local function add(command, event, number, is_last)
+    if not is_last then
+      return command('XADD', log_key, number .. '-0', 'tag', event.tag, 'previous', tag, 'at', at, 'event', event.json)
+    end
+    return command('XADD', log_key, 'MAXLEN', '~', keep, number .. '-0', 'tag', event.tag, 'previous', tag, 'at', at,
       'event', event.json)
   end
 
   local parts = {}
+  local at_part = '","at":"' .. at_text .. '","event":'
+  local number
   for index, event in ipairs(events) do
-    local added = index == 1 and add(redis.pcall, event) or add(redis.call, event)
+    local is_last = index == #events
+    number = string.format('%.0f', top + 1)
+    local added = index == 1 and add(redis.pcall, event, number, is_last) or add(redis.call, event, number, is_last)
     if type(added) == 'table' and added.err then
       -- A stream that is ahead of its meta hash, or a key that is no stream, is not our log any more.
       if string.find(added.err, 'WRONGTYPE', 1, true) or string.find(added.err, 'equal or smaller', 1, true) then
         redis.call('DEL', meta_key)
         epoch, top, tag = open_event_log(meta_key, log_key, now_ms, epoch_candidate)
+        number = string.format('%.0f', top + 1)
       end
-      add(redis.call, event)
+      add(redis.call, event, number, is_last)
     end
     top = top + 1
-    parts[index] = '{"sequence":' .. sequence .. ',"tag":"' .. event.tag .. '","previous":"' .. tag .. '","at":"' .. at_text
-      .. '","event":' .. event.json .. '}'
+    parts[index] = '{"sequence":' .. number .. ',"tag":"' .. event.tag .. '","previous":"' .. tag .. at_part .. event.json .. '}'
     tag = event.tag
   end
-  redis.call('HSET', meta_key, 'epoch', epoch, 'sequence', string.format('%.0f', top), 'tag', tag, 'at', at)
+  redis.call('HSET', meta_key, 'epoch', epoch, 'sequence', number, 'tag', tag, 'at', at)
   trim_old_events(log_key, now_ms - (max_age_ms or ${defaultMaxLogAgeMs}))
   redis.pcall('PUBLISH', channel, '{"topic":' .. cjson.encode(topic) .. ',"partition":' .. partition
     .. ',"epoch":"' .. epoch .. '","events":[' .. table.concat(parts, ',') .. ']}')
