@@ -14,6 +14,8 @@ export interface Report {
 export interface RemoteReceiver {
   /** Events that have arrived, as far as is known here. */
   readonly arrived: number;
+  /** Resolves when more has arrived. */
+  progress(): Promise<void>;
   /** What was measured since the last report. */
   report(): Promise<Report>;
   close(): Promise<void>;
@@ -29,11 +31,14 @@ export async function startReceiver(subject: Subject, url: string): Promise<Remo
   const child = fork(process.argv[1] ?? "", ["--receive", subject.name, "--from", url]);
   let arrived = 0;
   let onReport: (report: Report) => void = () => {};
+  let onProgress = (): void => {};
   const ready = new Promise<void>((resolve) => {
     child.on("message", (message: Message) => {
       if ("ready" in message) resolve();
-      else if ("arrived" in message) arrived = message.arrived;
-      else onReport(message.report);
+      else if ("arrived" in message) {
+        arrived = message.arrived;
+        onProgress();
+      } else onReport(message.report);
     });
   });
   await ready;
@@ -41,14 +46,16 @@ export async function startReceiver(subject: Subject, url: string): Promise<Remo
     get arrived() {
       return arrived;
     },
+    progress: () => new Promise((resolve) => (onProgress = resolve)),
     report() {
       const report = new Promise<Report>((resolve) => (onReport = resolve));
       child.send("report");
       return report;
     },
     async close() {
-      child.kill();
-      await once(child, "exit");
+      const exit = once(child, "exit");
+      child.disconnect();
+      await exit;
     },
   };
 }
@@ -82,6 +89,7 @@ export async function receive(name: string, url: string): Promise<void> {
     tell({ report: { p50Ms: quantile(sorted, 0.5), p99Ms: quantile(sorted, 0.99), gaps } });
     gaps = 0;
   });
+  process.on("disconnect", () => process.exit());
   tell({ ready: true });
   for (;;) {
     await pause(20);

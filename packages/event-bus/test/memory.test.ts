@@ -1,4 +1,4 @@
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { topicLogConformance } from "../src/conformance.ts";
 import { memoryEventLogSpace, memoryTopicLog } from "../src/memory.ts";
 
@@ -18,3 +18,15 @@ for (const partitions of [1, 4]) {
     );
   });
 }
+
+describe("[memory] a log that is bounded by age", () => {
+  it("cuts what is too old when something is appended, and never what is young", () => {
+    const space = memoryEventLogSpace({ maxAgeMs: 1000 });
+    const append = (tag: string, nowMs: number): unknown =>
+      space.append("execution", 0, [{ tag, json: '{"type":"a"}' }], nowMs);
+    append("a", 0);
+    append("b", 500);
+    append("c", 1500);
+    expect(space.log("execution", 0).entries.map(({ tag }) => tag)).toEqual(["b", "c"]);
+  });
+});
