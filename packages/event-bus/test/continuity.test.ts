@@ -94,6 +94,15 @@ describe("a live subscription", () => {
     expect(told(run(before.state, heard(again)).effects)).toEqual(["backfill"]);
   });
 
+  it("E4: does not take what names its predecessor for the next event, if its number is another", () => {
+    const log = createLogModel();
+    const start = live(log.top());
+    const [entry] = log.append(1).entries;
+    if (!entry) throw new Error("nothing was appended");
+    const forged = { topic: "x", partition: 0, epoch: log.epoch(), entries: [{ ...entry, sequence: 7 }] };
+    expect(told(run(start, heard(forged)).effects)).toEqual(["backfill"]);
+  });
+
   it("asks the log when it hears another epoch", () => {
     const log = createLogModel();
     const before = run(live(log.top()), heard(log.append(5)));
@@ -235,6 +244,19 @@ describe("reading the log", () => {
     expect(told(run(step.state, page(read)).effects)).toEqual(["backfill"]);
   });
 });
+
+it.each([1025, 2050])(
+  "reads the log once more although what it forgot is the last that it heard (%i)",
+  (count) => {
+    const log = createLogModel();
+    const start = beginContinuity(log.top());
+    const read = log.read(start.known, 10);
+    const flood = Array.from({ length: count }, () => heard(log.append(1)));
+    const step = run(start, ...flood);
+    expect(step.state).toMatchObject({ phase: "reading", heard: [] });
+    expect(told(run(step.state, page(read)).effects)).toEqual(["backfill"]);
+  },
+);
 
 describe("E2: the check against the log's top", () => {
   it("finds nothing wrong with a subscription that is at the top or on its way there", () => {
