@@ -92,7 +92,10 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
     for (const socket of [client, upstream]) {
       socket.setNoDelay(true);
       socket.on("error", () => link.reset());
-      socket.on("close", () => links.delete(link));
+      // One side may stay open for long when the end of the other got lost.
+      socket.on("close", () => {
+        if (client.closed && upstream.closed) links.delete(link);
+      });
     }
   });
   const port = await listen(server, 0);

@@ -1,6 +1,9 @@
 export { type Backend, describeBackend } from "./backends.ts";
 export { type BundledScript, bundleScript } from "./bundle.ts";
+
+export { type Certificates, createCertificates } from "./certificates.ts";
 export { type Child, type ChildExit, type ChildOptions, startChild } from "./child.ts";
+
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export {
   createFaultProxy,

@@ -11,7 +11,8 @@ export interface ClusterFixtureOptions {
   readonly primaries?: number;
   /** How many replicas each has. Default 1. */
   readonly replicas?: number;
-  /** How long a node may be silent before the others hold it to be down, in milliseconds. Default 1000. */
+  /** How long a node may be silent before the others hold it to be down, in milliseconds. Default 5000:
+   * on a busy machine a shorter one makes them fail over when nobody asked for it. */
   readonly nodeTimeoutMs?: number;
 }
 
@@ -27,9 +28,13 @@ export interface ClusterFixture {
   replicasOf(primary: RedisFixture): Promise<readonly RedisFixture[]>;
   /**
    * Makes the replica of a slot's primary the primary, and resolves with it once all living nodes know.
-   * `kill`: the old one is killed, and stays so. Otherwise it hands over and becomes a replica.
+   * `kill`: the old one is killed, and stays so. Otherwise it hands over and becomes a replica. `unaided`: the others have to
+   * find out by themselves that it is dead, which takes their time-out and answers with CLUSTERDOWN meanwhile.
    */
-  failover(slotOrKey: number | string, options?: { readonly kill?: boolean }): Promise<RedisFixture>;
+  failover(
+    slotOrKey: number | string,
+    options?: { readonly kill?: boolean; readonly unaided?: boolean },
+  ): Promise<RedisFixture>;
   /** Starts a node that was killed and replaced. Resolves once it and all other replicas are in step. */
   revive(node: RedisFixture): Promise<void>;
   /** Adds an empty primary. */
@@ -54,7 +59,7 @@ interface Range {
 
 /** Starts the nodes, joins them, and waits until every node holds the Cluster to be complete. */
 export async function startCluster(options: ClusterFixtureOptions = {}): Promise<ClusterFixture> {
-  const { config = {}, primaries = 3, replicas = 1, nodeTimeoutMs = 1000 } = options;
+  const { config = {}, primaries = 3, replicas = 1, nodeTimeoutMs = 5000 } = options;
   const start = (): Promise<RedisFixture> => startNode(config, nodeTimeoutMs);
   const nodes = await Promise.all(Array.from({ length: primaries * (1 + replicas) }, start));
   const dead = new Set<RedisFixture>();
@@ -68,8 +73,8 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
 
   async function primaryOf(slotOrKey: number | string, asked?: RedisFixture): Promise<RedisFixture> {
     const slot = slotNumber(slotOrKey);
-    const [first] = living();
-    const ranges = await slotRanges(asked ?? first);
+    // One that stands still does not answer.
+    const ranges = await (asked ? slotRanges(asked) : Promise.any(living().map(slotRanges)));
     const port = ranges.find((range) => range.first <= slot && slot <= range.last)?.ports[0];
     const owner = nodes.find((node) => node.port === port);
     if (owner) return owner;
@@ -91,21 +96,34 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
     );
   }
 
+  /** A replica in step, as the others see it. One that has just been a primary itself is none before it has caught up. */
+  async function heirOf(primary: RedisFixture): Promise<RedisFixture> {
+    const others = living().filter((node) => node !== primary);
+    return eventually(
+      async () => {
+        const [replica] = await Promise.any(others.map((asked) => replicasOf(primary, others, asked)));
+        const info = String(await replica?.send("INFO", "replication"));
+        return info.includes("master_link_status:up") && replica;
+      },
+      { timeoutMs, message: `the primary on port ${primary.port} to have a replica in step` },
+    );
+  }
+
   const fixture: ClusterFixture = {
     where: { cluster: { nodes: nodes.slice(0, primaries).map(({ port }) => `127.0.0.1:${port}`) } },
     nodes,
     primaryOf,
     replicasOf: (primary) => replicasOf(primary, living()),
-    async failover(slotOrKey, { kill = false } = {}) {
+    async failover(slotOrKey, { kill = false, unaided = false } = {}) {
       const old = await primaryOf(slotOrKey);
+      const replica = await heirOf(old);
       if (kill) {
         dead.add(old);
         await old.kill();
-      } else {
-        const [replica] = await replicasOf(old, living());
-        if (!replica) throw new Error(`the primary on port ${old.port} has no replica`);
-        await replica.send("CLUSTER", "FAILOVER");
       }
+      // Votes that are refused, for a slot was moved just now, are asked for again only after four time-outs.
+      const how = kill ? ["TAKEOVER"] : [];
+      if (!unaided) await eventually(() => takesOver(replica, how), { timeoutMs, everyMs: 1000 });
       return agreedOwner(slotOrKey, (owner) => owner !== old);
     },
     async revive(node) {
@@ -149,6 +167,15 @@ export async function startCluster(options: ClusterFixtureOptions = {}): Promise
     throw error;
   }
   return fixture;
+}
+
+/** Asks a replica to become a primary, and says whether it is one. */
+async function takesOver(replica: RedisFixture, how: readonly string[]): Promise<boolean> {
+  const isPrimary = async (): Promise<boolean> =>
+    String(await replica.send("INFO", "replication")).includes("role:master");
+  if (await isPrimary()) return true;
+  await replica.send("CLUSTER", "FAILOVER", ...how);
+  return eventually(isPrimary, { timeoutMs: 2000 });
 }
 
 function startNode(config: Readonly<Record<string, string>>, nodeTimeoutMs: number): Promise<RedisFixture> {
@@ -242,14 +269,16 @@ async function replicasInStep(nodes: readonly RedisFixture[], replicas: number):
   const inStep = infos.filter((info) => info.includes("master_link_status:up")).length;
   if (inStep !== replicas) return false;
   const listed = await Promise.all(nodes.map(slotRanges));
-  return listed.every((ranges) => ranges.flatMap(({ ports }) => ports.slice(1)).length === replicas);
+  // Slots that were moved make more ranges than there are primaries.
+  return listed.every((ranges) => new Set(ranges.flatMap(({ ports }) => ports.slice(1))).size === replicas);
 }
 
 async function replicasOf(
   primary: RedisFixture,
   nodes: readonly RedisFixture[],
+  asked: RedisFixture = primary,
 ): Promise<readonly RedisFixture[]> {
-  const ranges = await slotRanges(primary);
+  const ranges = await slotRanges(asked);
   const ports = ranges.find((range) => range.ports[0] === primary.port)?.ports ?? [];
   return nodes.filter((node) => node !== primary && ports.includes(node.port));
 }

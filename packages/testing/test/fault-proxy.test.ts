@@ -10,11 +10,13 @@ interface Client {
 }
 
 let echo: Server;
+const serverSockets: Socket[] = [];
 let proxy: FaultProxy;
 const clients: Client[] = [];
 
 beforeEach(async () => {
   echo = createServer((socket) => {
+    serverSockets.push(socket);
     socket.on("error", () => {});
     socket.pipe(socket);
   });
@@ -27,6 +29,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const { socket } of clients.splice(0)) socket.destroy();
   await proxy.stop();
+  serverSockets.length = 0;
   await new Promise((resolve) => echo.close(resolve));
 });
 
@@ -134,5 +137,17 @@ describe("a fault proxy", () => {
     expect(proxy.counts().accepted).toBe(1);
     proxy.pass();
     await eventually(connected);
+  });
+
+  it("stops although an end got lost on its way, so that one side still waits for it", async () => {
+    const { socket } = await connected();
+    proxy.blackhole("to-client");
+    socket.end();
+    // The server has closed its side, and the client never hears of it.
+    await eventually(() => serverSockets.every(({ destroyed }) => destroyed));
+    await moment();
+    expect([socket.destroyed, proxy.counts().open]).toEqual([false, 1]);
+    await proxy.stop();
+    await eventually(() => socket.destroyed);
   });
 });
