@@ -60,7 +60,12 @@ export interface RedisConnection {
   readonly state: ConnectionState;
   /** Milliseconds of the last acknowledged round trip, or undefined before the first. */
   readonly roundTripMs: number | undefined;
-  /** Resolves once commands can be sent. @throws ParallaxError `redis_unavailable`, `aborted`, `redis_closed` */
+  /**
+   * Resolves once commands can be sent. A user or password that Redis refuses ends the wait at once; the connection goes on
+   * trying, for a password may be on its way to the server.
+   *
+   * @throws ParallaxError `redis_unavailable`, `redis_auth`, `aborted`, `redis_closed`
+   */
   ready(options?: { readonly timeoutMs?: number; readonly signal?: AbortSignal }): Promise<void>;
   /** Runs a script (EVALSHA, then EVAL where Redis does not know it). All keys lie in one slot. */
   run(

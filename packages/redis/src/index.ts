@@ -35,6 +35,7 @@ export {
 } from "./event-log.ts";
 export { createKeySpace, hash, type KeySpace, type KeySpaceOptions } from "./key-space.ts";
 export { nowLua, serverIdentityLua } from "./lua.ts";
+export { createReachability, type Reachability, type ReachabilityOptions } from "./reachability.ts";
 export { defineScript, type Script } from "./script.ts";
 export type { ReplicaInfo, ServerInfo } from "./server-info.ts";
 export { slotCount, slotOf } from "./slot.ts";

@@ -28,13 +28,24 @@ export interface LinkOptions {
   readonly onMessage: (channel: string, payload: string) => void;
 }
 
+/** How a wait for a connection ends early. */
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly refusalEnds?: boolean;
+}
+
 /** A connection that lasts, over clients of ioredis that come and go. */
 export interface Link {
   readonly state: ConnectionState;
   /** The client, while it can be used. */
   readonly client: Client | undefined;
-  /** Resolves with the client once it can be used. @throws ParallaxError `redis_unavailable`, `redis_closed`, `aborted` */
-  whenReady(what: string, timeoutMs: number, signal?: AbortSignal): Promise<Client>;
+  /**
+   * Resolves with the client once it can be used.
+   *
+   * @throws ParallaxError `redis_unavailable`, `redis_closed`, `aborted`; where `refusalEnds`, `redis_auth` as soon as Redis
+   * refuses the user or the password
+   */
+  whenReady(what: string, timeoutMs: number, options?: WaitOptions): Promise<Client>;
   /** Drops the client and makes a new one: at once, and later and later as long as no client proves to be of use. */
   rebuild(reason: string): void;
   /** The client has proved to be of use. */
@@ -50,6 +61,7 @@ const closeTimeoutMs = 1000;
 export function createLink(options: LinkOptions): Link {
   const { role, createClient, clock, random, logger, onError, onReady, onBreak, onMessage } = options;
   const listeners = createListeners<ConnectionState>(onError);
+  const refusals = createListeners<ParallaxError>(onError);
   const backoff = createBackoff({ initialMs: 25, maxMs: 1000, random });
   let state: ConnectionState = "connecting";
   let client: Client | undefined;
@@ -71,6 +83,8 @@ export function createLink(options: LinkOptions): Link {
     logger.debug("redis connection error", { role, error: errorMessage(error) });
     const message = `connecting to Redis for ${role}: ${errorMessage(error)}; it is tried again`;
     onError(new ParallaxError("redis_connection", message, { cause: error }));
+    const refused = refusalOf(error);
+    if (refused !== undefined) refusals.emit(refusedError(refused, error));
   }
 
   async function open(): Promise<void> {
@@ -136,7 +150,8 @@ export function createLink(options: LinkOptions): Link {
     return new ParallaxError("redis_unavailable", message, { cause: lastError });
   }
 
-  function whenReady(what: string, timeoutMs: number, signal?: AbortSignal): Promise<Client> {
+  function whenReady(what: string, timeoutMs: number, options: WaitOptions = {}): Promise<Client> {
+    const { signal, refusalEnds = false } = options;
     if (state === "ready" && client) return Promise.resolve(client);
     if (state === "closed") return Promise.reject(closedError(what));
     return new Promise((resolve, reject) => {
@@ -145,8 +160,12 @@ export function createLink(options: LinkOptions): Link {
         cancel();
         forget();
         unsubscribe();
+        ignore();
         settle();
       };
+      const ignore = refusalEnds
+        ? refusals.subscribe((error) => finish(() => reject(error)))
+        : (): void => {};
       const unsubscribe = listeners.subscribe((next) => {
         if (next === "ready" && client) finishWith(client);
         if (next === "closed") finish(() => reject(closedError(what)));
@@ -203,6 +222,19 @@ function ended(client: Client, clock: Clock): Promise<void> {
   });
   disconnect(client);
   return gone;
+}
+
+/** What Redis says to a user or a password that it does not take; of a Cluster or a Sentinel it stands in another error. */
+function refusalOf(error: unknown): string | undefined {
+  const [said] = /\b(WRONGPASS|NOAUTH|NOPERM)\b.*/.exec(errorMessage(error)) ?? [];
+  if (said !== undefined || !(error instanceof Error)) return said;
+  const inner: unknown = "lastNodeError" in error ? error.lastNodeError : error.cause;
+  return inner === undefined ? undefined : refusalOf(inner);
+}
+
+function refusedError(said: string, cause: unknown): ParallaxError<"redis_auth"> {
+  const message = `connecting to Redis: it refuses the user or the password (${said}); correct them`;
+  return new ParallaxError("redis_auth", message, { cause });
 }
 
 function closedError(what: string): ParallaxError<"redis_closed"> {

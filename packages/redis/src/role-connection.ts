@@ -98,7 +98,7 @@ export function createRoleConnection(options: RoleConnectionOptions): RedisConne
       return roundTripMs;
     },
     async ready({ timeoutMs = 10_000, signal } = {}) {
-      await link.whenReady("connecting to Redis", timeoutMs, signal);
+      await link.whenReady("connecting to Redis", timeoutMs, { signal, refusalEnds: true });
     },
     async run(script, keys, args, call = {}) {
       const what = `running ${script.name}`;

@@ -184,7 +184,7 @@ describeBackend("redis-cluster", "Redis", () => {
       await using connections = open();
       const workload = createWorkload(connections, everywhere);
       await workload.settled();
-      await cluster.failover(everywhere[8] ?? "", { kill: true });
+      await cluster.failover(everywhere[8] ?? "", { kill: true, unaided: true });
       await workload.goesOn();
       await workload.stop();
       expect(workload.unexpected).toEqual([]);

@@ -164,10 +164,10 @@ describe("waiting for a link", () => {
     await clock.advance(100);
     await late;
     const controller = new AbortController();
-    const aborted = link.whenReady("asking", 100, controller.signal);
+    const aborted = link.whenReady("asking", 100, controller);
     controller.abort("enough");
     await expect(aborted).rejects.toMatchObject({ code: "aborted", cause: "enough" });
-    await expect(link.whenReady("asking", 100, controller.signal)).rejects.toMatchObject({ code: "aborted" });
+    await expect(link.whenReady("asking", 100, controller)).rejects.toMatchObject({ code: "aborted" });
     const closed = expect(link.whenReady("asking", 100)).rejects.toMatchObject({ code: "redis_closed" });
     await link.close();
     await closed;

@@ -1,59 +1,38 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import {
-  createTemporaryDirectory,
+  type Certificates,
+  createCertificates,
   describeBackend,
   eventually,
   freePort,
   type RedisFixture,
   startRedis,
-  type TemporaryDirectory,
 } from "@parallax/testing";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { RedisTlsOptions } from "../src/clients.ts";
 import { createConnections } from "../src/connections.ts";
 import { defineScript } from "../src/script.ts";
 
-const run = promisify(execFile);
+const text = (file: string): Promise<string> => readFile(file, "utf8");
 const script = defineScript({ name: "test.write", lua: "return redis.call('INCR', KEYS[1])" });
 
-let directory: TemporaryDirectory;
+let certificates: Certificates;
 let redis: RedisFixture;
 let tlsUrl: string;
 let tls: Required<Pick<RedisTlsOptions, "ca" | "cert" | "key">>;
 
-/** A certificate authority, and a certificate of `localhost` for both ends. */
-async function makeCertificates(path: string): Promise<void> {
-  const openssl = (...args: string[]): Promise<unknown> => run("openssl", args, { cwd: path });
-  const key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
-  await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=Test CA");
-  await openssl("req", ...key.slice(0, 3), "-keyout", "one.key", "-out", "one.csr", "-subj", "/CN=localhost");
-  const authority = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"];
-  await openssl("x509", "-req", "-in", "one.csr", ...authority, "-out", "one.crt", "-days", "2");
-}
-
 beforeAll(async () => {
-  directory = await createTemporaryDirectory("certificates");
-  const file = (name: string): string => join(directory.path, name);
-  await makeCertificates(directory.path);
+  certificates = await createCertificates();
   const tlsPort = await freePort();
   tlsUrl = `rediss://localhost:${tlsPort}`;
-  redis = await startRedis({
-    config: {
-      "tls-port": String(tlsPort),
-      "tls-ca-cert-file": file("ca.crt"),
-      "tls-cert-file": file("one.crt"),
-      "tls-key-file": file("one.key"),
-    },
-  });
-  const text = (name: string): Promise<string> => readFile(file(name), "utf8");
-  tls = { ca: await text("ca.crt"), cert: await text("one.crt"), key: await text("one.key") };
+  redis = await startRedis({ config: certificates.redisConfig(tlsPort) });
+  const { caFile, certFile, keyFile } = certificates;
+  const [ca, cert, key] = await Promise.all([text(caFile), text(certFile), text(keyFile)]);
+  tls = { ca, cert, key };
 });
 afterAll(async () => {
   await redis.stop();
-  await directory.remove();
+  await certificates.remove();
 });
 
 describeBackend("redis-standalone", "TLS", () => {
@@ -95,11 +74,17 @@ describeBackend("redis-standalone", "an ACL user", () => {
     }
   });
 
-  it("with a wrong password never gets through, and the reason is told without it", async () => {
-    await using connections = createConnections({ url: redis.url, username: "ann", password: "guessed" });
-    const error = await connections.data.ready({ timeoutMs: 300 }).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: "redis_unavailable", message: expect.stringMatching(/WRONGPASS/) });
+  it("with a wrong password, or none, is told so at once and without it, and gets through once it is right", async () => {
+    await redis.send("ACL", "SETUSER", "bob", "on", ">secret", "~*", "+@all");
+    await using connections = createConnections({ url: redis.url, username: "bob", password: "guessed" });
+    const error = await connections.data.ready({ timeoutMs: 60_000 }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "redis_auth", message: expect.stringMatching(/WRONGPASS/) });
     expect(String(error)).not.toContain("guessed");
+    // Who only wants a command done learns that there is no connection.
+    const call = connections.data.command("PING", [], { deadlineMs: 100 });
+    await expect(call).rejects.toMatchObject({ code: "redis_unavailable" });
+    await redis.send("ACL", "SETUSER", "bob", ">guessed");
+    expect(await connections.data.command("PING", [], { deadlineMs: 20_000 })).toBe("PONG");
   });
 
   it("that may not listen is told so, again and again but not in a storm", async () => {
