@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { type Logger, ParallaxError, randomId, systemClock } from "@parallax/core";
 import type { TopicLog } from "@parallax/event-bus";
 import { type MemoryEventLogSpace, memoryEventLogSpace, memoryTopicLog } from "@parallax/event-bus/memory";
@@ -12,7 +13,16 @@ import {
   memoryMembershipStore,
 } from "@parallax/membership/memory";
 import { redisMembershipStore } from "@parallax/membership/redis";
-import { createConnections, createKeySpace, type RedisConnections } from "@parallax/redis";
+import {
+  createConnections,
+  createKeySpace,
+  createReachability,
+  type Reachability,
+  type ReachabilityOptions,
+  type RedisConnections,
+  type RedisOptions,
+  type RedisTlsOptions,
+} from "@parallax/redis";
 import type { RecordBackend } from "@parallax/state-store";
 import { type MemoryRecordSpace, memoryRecordBackend, memoryRecordSpace } from "@parallax/state-store/memory";
 import { redisRecordBackend } from "@parallax/state-store/redis";
@@ -32,10 +42,15 @@ export interface Backends {
   readonly redis: RedisConnections | undefined;
   /** Has every request to Redis told to `listener`, which takes the place of the one before. */
   onRedisRequest(listener: (request: RedisRequest) => void): void;
+  /** Looks at all that a node works with (M7); undefined where that is in its own process. */
+  reachability(options: Omit<ReachabilityOptions, "connections" | "keySpace">): Reachability | undefined;
   /** Notes which cluster uses this Redis. @throws ParallaxError `wrong_cluster` when another one does. */
   claim(clusterId: string): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A lease that is long gives its calls no longer than this, in ms. */
+const maxLeaseDeadlineMs = 3000;
 
 /** The topic of membership and leadership changes. */
 const clusterTopic = "cluster";
@@ -71,6 +86,7 @@ export function memoryBackends(space: MemorySpace): Backends {
     records: memoryRecordBackend(space.records, { keyPrefix: "parallax:" }),
     replicas: 0,
     redis: undefined,
+    reachability: () => undefined,
     onRedisRequest: () => {},
     claim: async () => {},
     close: async () => {},
@@ -78,10 +94,12 @@ export function memoryBackends(space: MemorySpace): Backends {
 }
 
 export function redisBackends(config: Config, logger: Logger, onError: (error: unknown) => void): Backends {
-  const { url, sentinel, cluster, username, password, keyPrefix, durability, partitions } = config.redis;
-  const where = { url, sentinel, cluster, username, password };
+  const { cluster, keyPrefix, durability, partitions } = config.redis;
+  const { renewDeadlineMs } = config.highAvailability.leaderElection;
   let observe: (request: RedisRequest) => void = () => {};
-  const connections = createConnections(where, { logger, onError });
+  // Of the time in which a renewal must get through, one that hangs leaves enough for another.
+  const deadlineMs = { lease: Math.min(maxLeaseDeadlineMs, renewDeadlineMs / 2) };
+  const connections = createConnections(whereOf(config), { logger, onError, deadlineMs });
   const redis = measureConnections(connections, systemClock, (request) => observe(request));
   const keySpace = createKeySpace({ prefix: keyPrefix, cluster: cluster !== undefined, partitions });
   const replicas = durability.replicas ?? (redis.mode === "standalone" ? 0 : 1);
@@ -94,6 +112,7 @@ export function redisBackends(config: Config, logger: Logger, onError: (error: u
     records: redisRecordBackend(redis, { keySpace, replicaTimeoutMs: durability.timeout }),
     replicas,
     redis,
+    reachability: (options) => createReachability({ connections, keySpace, ...options }),
     onRedisRequest(listener) {
       observe = listener;
     },
@@ -107,6 +126,26 @@ export function redisBackends(config: Config, logger: Logger, onError: (error: u
       );
     },
     close: () => redis.close(),
+  };
+}
+
+/** Where Redis is, with whose name and which certificates. */
+function whereOf({ redis: { url, sentinel, cluster, username, password, tls } }: Config): RedisOptions {
+  return { url, sentinel, cluster, username, password, tls: tls?.enabled ? tlsOf(tls) : undefined };
+}
+
+function tlsOf({
+  caFile,
+  certFile,
+  keyFile,
+  servername,
+}: NonNullable<Config["redis"]["tls"]>): RedisTlsOptions {
+  const read = (file: string): string => readFileSync(file, "utf8");
+  return {
+    ...(caFile === undefined ? {} : { ca: read(caFile) }),
+    ...(certFile === undefined ? {} : { cert: read(certFile) }),
+    ...(keyFile === undefined ? {} : { key: read(keyFile) }),
+    ...(servername === undefined ? {} : { servername }),
   };
 }
 

@@ -1,9 +1,11 @@
 import { type Clock, type Logger, type Random, randomId } from "@parallax/core";
 import { createElection, type Election } from "@parallax/leader-election";
 import { createMembership, type Membership } from "@parallax/membership";
+import type { Reachability } from "@parallax/redis";
 import type { Backends } from "./backends.ts";
 import { createClaim } from "./claim.ts";
 import type { Config } from "./config/schema.ts";
+import { createVouch } from "./vouch.ts";
 
 export interface ClusterOptions {
   readonly config: Config;
@@ -12,8 +14,8 @@ export interface ClusterOptions {
   readonly address: string;
   /** Free slots by set of capabilities, and how many agents are connected. */
   readonly load: () => { readonly capacity: Readonly<Record<string, number>>; readonly agents: number };
-  /** M7: whether all that this node works with works. */
-  readonly vouch: () => boolean;
+  /** M7: looks at what this node works with, where that is not in its own process. */
+  readonly reachability: Reachability | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -26,7 +28,7 @@ export interface ClusterParts {
 }
 
 export function createClusterParts(options: ClusterOptions): ClusterParts {
-  const { config, backends, nodeId, address, load, vouch, clock, random, logger } = options;
+  const { config, backends, nodeId, address, load, reachability, clock, random, logger } = options;
   const { leaderElection, memberHealth } = config.highAvailability;
   const onError =
     (part: string) =>
@@ -44,19 +46,25 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
     onError: onError("the election"),
   });
   const claim = createClaim({ election, retryPeriodMs: leaderElection.retryPeriodMs, clock, logger });
-  const membership = createMembership({
+  const membership: Membership = createMembership({
     ...common,
     store: backends.membership,
     address,
     ...(config.node.zone === undefined ? {} : { zone: config.node.zone }),
     ...memberHealth,
-    vouch,
+    vouch: createVouch({
+      nodeId,
+      reachability,
+      view: () => membership.view(),
+      // So that the beats stop before anybody could hold the silence against it.
+      graceMs: memberHealth.checkIntervalMs * memberHealth.unhealthyThreshold - memberHealth.timeoutMs,
+    }),
     report() {
       const { capacity, agents } = load();
       return {
         leading: claim.leading(),
         capacity,
-        facts: { electable: leaderElection.enabled, agents },
+        facts: { electable: leaderElection.enabled, agents, broken: reachability?.broken ?? [] },
       };
     },
     onError: onError("membership"),

@@ -51,11 +51,19 @@ export function ownerOf({ id, incarnation }: Member): Owner {
   return { nodeId: id, owner: ownerName({ nodeId: id, incarnation }) };
 }
 
-/** Who owns what is submitted now: this node, unless it drains. @throws ParallaxError `draining` when nobody takes it. */
-export function chooseOwner(peers: Peers, isDraining: boolean): Owner {
-  if (!isDraining) return peers.self();
+/**
+ * Who owns what is submitted now: this node, unless it drains or the cluster does not hear it (M3).
+ * @throws ParallaxError `draining` when nobody takes it.
+ */
+export function chooseOwner(
+  peers: Peers,
+  { isDraining, isCutOff }: { readonly isDraining: boolean; readonly isCutOff: boolean },
+): Owner {
+  if (!isDraining && !isCutOff) return peers.self();
   const [heir] = peers.takers();
   if (heir) return heir;
+  // As far as it knows it is alone, and the record decides.
+  if (!isDraining) return peers.self();
   throw new ParallaxError(
     "draining",
     "submitting an execution: this node drains and no other takes it; try again later",

@@ -1,4 +1,3 @@
-import type { Clock } from "@parallax/core";
 import type { Health } from "@parallax/health";
 import type { Election } from "@parallax/leader-election";
 import type { Membership } from "@parallax/membership";
@@ -66,22 +65,4 @@ export function watchHealth(options: WatchHealthOptions): void {
             output: "another process uses this Redis; this node takes over when that one has ended",
           },
   });
-}
-
-/**
- * M7: whether all connections of this node work. One that has been down for longer than `graceMs` makes the node's beats
- * stop, so that others take over what it can't do.
- */
-export function createVouch(
-  redis: RedisConnections | undefined,
-  clock: Clock,
-  graceMs: number,
-): () => boolean {
-  if (!redis) return () => true;
-  const connections = [redis.data, redis.subscriber];
-  let allGoodAt = clock.mark();
-  return () => {
-    if (connections.every(({ state }) => state === "ready")) allGoodAt = clock.mark();
-    return clock.elapsedAtLeast(allGoodAt) < graceMs;
-  };
 }

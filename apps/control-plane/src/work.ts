@@ -33,6 +33,8 @@ export interface WorkOptions {
   readonly storeTime: StoreTime;
   readonly logger: Logger;
   readonly isDraining: () => boolean;
+  /** M3: the cluster does not hear this node. */
+  readonly isCutOff: () => boolean;
   /** An execution ended on this node. */
   readonly onFinished: (record: ExecutionRecord) => void;
   /** An attempt of a task ended on an agent of this node. */
@@ -114,7 +116,7 @@ export function createWork(options: WorkOptions): Work {
     finals,
     schemas,
     pattern: async (name) => definitionOf(await patterns.get(name)),
-    chooseOwner: () => chooseOwner(peers, options.isDraining()),
+    chooseOwner: () => chooseOwner(peers, { isDraining: options.isDraining(), isCutOff: options.isCutOff() }),
     tellOwner: (target) => peers.send(target, { type: "adopt", from: nodeId }),
     defaultTimeoutMs: config.executions.defaultTimeout,
   });

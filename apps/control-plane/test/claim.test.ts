@@ -25,7 +25,7 @@ it("shows the leader at every moment, with a lease that is shorter than the inte
       nodeId: "node-0",
       address: "127.0.0.1:8080",
       load: () => ({ capacity: {}, agents: 0 }),
-      vouch: () => true,
+      reachability: undefined,
     },
   });
   const { status } = createHighAvailability({

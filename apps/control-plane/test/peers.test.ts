@@ -39,8 +39,18 @@ describe("the owner of what is submitted", () => {
   it("is this node, another one while it drains, and nobody where there is none", () => {
     const alone = peersOf(knownMembers("node-0#a"));
     const together = peersOf(knownMembers("node-0#a", "node-1#b"));
-    expect(chooseOwner(together, false)).toEqual({ nodeId: "node-0", owner: "node-0#a" });
-    expect(chooseOwner(together, true)).toEqual({ nodeId: "node-1", owner: "node-1#b" });
-    expect(() => chooseOwner(alone, true)).toThrow(expect.objectContaining({ code: "draining" }));
+    const own = { nodeId: "node-0", owner: "node-0#a" };
+    const well = { isDraining: false, isCutOff: false };
+    const draining = { ...well, isDraining: true };
+    expect(chooseOwner(together, well)).toEqual(own);
+    expect(chooseOwner(together, draining)).toEqual({ nodeId: "node-1", owner: "node-1#b" });
+    expect(() => chooseOwner(alone, draining)).toThrow(expect.objectContaining({ code: "draining" }));
+  });
+
+  it("is another one while the cluster does not hear this node, as far as it knows of one (M3)", () => {
+    const cutOff = { isDraining: false, isCutOff: true };
+    const together = peersOf(knownMembers("node-0#a", "node-1#b"));
+    expect(chooseOwner(together, cutOff).nodeId).toBe("node-1");
+    expect(chooseOwner(peersOf(knownMembers("node-0#a")), cutOff).nodeId).toBe("node-0");
   });
 });

@@ -1,3 +1,4 @@
+import { accessSync, constants } from "node:fs";
 import { parseDuration } from "@parallax/core";
 import { z } from "zod";
 
@@ -123,6 +124,43 @@ const highAvailability = z.strictObject({
   stateSync: z.strictObject({ batchSize: count.max(1000).default(128) }).prefault({}),
 });
 
+const pemFile = z.string().refine(isReadable, "name a PEM file that this process may read").optional();
+
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const tls = z
+  .strictObject({
+    enabled: flag.default(true).describe("Whether to speak TLS; rediss:// in the URL does so, too."),
+    caFile: pemFile.describe("The authorities that vouch for Redis. Default: those that Node trusts."),
+    certFile: pemFile.describe("The certificate of this client, where Redis asks for one."),
+    keyFile: pemFile.describe("The key of that certificate."),
+    servername: z.string().min(1).optional().describe("The name in Redis's certificate. Default: the host."),
+  })
+  .superRefine(
+    holdTo(({ certFile, keyFile }) => [
+      {
+        holds: (certFile === undefined) === (keyFile === undefined),
+        path: [certFile === undefined ? "certFile" : "keyFile"],
+        message: "a certificate and its key go together; name both files",
+      },
+    ]),
+  );
+
+const sentinel = z.strictObject({
+  master: z.string().min(1),
+  nodes: z.array(hostAndPort).min(1),
+  username: z.string().optional().describe("The ACL user of the Sentinels themselves."),
+  password: z.string().optional(),
+  tls: flag.optional().describe("Whether the Sentinels speak TLS. Default: whether Redis does."),
+});
+
 const redis = z
   .strictObject({
     url: z
@@ -130,9 +168,10 @@ const redis = z
       .regex(/^rediss?:\/\/.+/, "write redis://host:port or rediss://host:port")
       .optional(),
     cluster: z.strictObject({ nodes: z.array(hostAndPort).min(1) }).optional(),
-    sentinel: z.strictObject({ master: z.string().min(1), nodes: z.array(hostAndPort).min(1) }).optional(),
-    username: z.string().optional(),
+    sentinel: sentinel.optional(),
+    username: z.string().optional().describe("The ACL user. Default: the one in the URL."),
     password: z.string().optional(),
+    tls: tls.optional(),
     keyPrefix: z
       .string()
       .regex(/^[^{}\s]*$/, "write it without braces and spaces")

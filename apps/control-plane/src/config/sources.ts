@@ -79,6 +79,9 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   PARALLAX_HA_CLUSTER_ID: ["highAvailability", "clusterId"],
   PARALLAX_HA_LEASE_DURATION: ["highAvailability", "leaderElection", "leaseDuration"],
   PARALLAX_REDIS_URL: ["redis", "url"],
+  PARALLAX_REDIS_USERNAME: ["redis", "username"],
+  PARALLAX_REDIS_PASSWORD: ["redis", "password"],
+  PARALLAX_REDIS_CA_FILE: ["redis", "tls", "caFile"],
   PARALLAX_NODE_ID: ["node", "id"],
   PARALLAX_ADVERTISE_ADDRESS: ["node", "address"],
   PARALLAX_HOST: ["server", "host"],
@@ -86,7 +89,7 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   PARALLAX_DRAIN_TIMEOUT: ["server", "drainTimeout"],
   PARALLAX_API_TOKEN: ["server", "auth", "tokens"],
 };
-const secrets = ["PARALLAX_API_TOKEN", "PARALLAX_REDIS_URL"];
+const secrets = ["PARALLAX_API_TOKEN", "PARALLAX_REDIS_URL", "PARALLAX_REDIS_PASSWORD"];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

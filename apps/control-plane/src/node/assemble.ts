@@ -2,6 +2,7 @@ import type { Clock, Logger, Random } from "@parallax/core";
 import { createEventBus, type EventBus } from "@parallax/event-bus";
 import { createHealth, type Health } from "@parallax/health";
 import type { Metrics } from "@parallax/metrics";
+import type { Reachability } from "@parallax/redis";
 import { createStateStore, type StateStore } from "@parallax/state-store";
 import { rebalanceDuty } from "../agents/rebalance.ts";
 import type { Backends } from "../backends.ts";
@@ -17,9 +18,10 @@ import { type ClusterMetrics, createClusterMetrics } from "../observe/cluster-me
 import { measureRecords } from "../observe/measured-records.ts";
 import { createNodeMetrics, observeExecution } from "../observe/node-metrics.ts";
 import { createStoreTime, type StoreTime } from "../store-time.ts";
-import { createVouch, watchHealth } from "../watch-health.ts";
+import { watchHealth } from "../watch-health.ts";
 import { createWork, type Work } from "../work.ts";
 import { type Candidacy, createCandidacy } from "./candidacy.ts";
+import { createStanding } from "./standing.ts";
 
 /** What a node is made from. */
 export interface NodeContext {
@@ -43,6 +45,8 @@ export interface NodeParts extends NodeContext, ClusterParts {
   readonly metrics: Metrics;
   readonly clusterMetrics: ClusterMetrics;
   readonly candidacy: Candidacy;
+  /** Whether what this node works with works (M7); undefined where that is in its own process. */
+  readonly reachability: Reachability | undefined;
   readonly drain: Drain;
   /** When the last API request was answered. */
   readonly traffic: { lastMs: number };
@@ -52,7 +56,7 @@ export interface NodeParts extends NodeContext, ClusterParts {
 export async function assemble(context: NodeContext): Promise<NodeParts> {
   const { config, backends, clock, random, logger } = context;
   const { memberHealth, stateSync, leaderElection } = config.highAvailability;
-  const { checkIntervalMs, timeoutMs, unhealthyThreshold } = memberHealth;
+  const { checkIntervalMs } = memberHealth;
   const { batchSize } = stateSync;
   const onError = (error: unknown): void =>
     logger.debug("a background error, met again if it lasts", { error });
@@ -66,9 +70,14 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const collections = openCollections(store);
   const storeTime = createStoreTime(clock, await store.time());
 
-  const vouch = createVouch(backends.redis, clock, checkIntervalMs * unhealthyThreshold - timeoutMs);
-  const cluster = createClusterParts({ ...context, vouch, load: () => loadOf(work) });
+  const reachability = backends.reachability({ clock, everyMs: checkIntervalMs / 2, onChange: reportAtOnce });
+  const cluster = createClusterParts({ ...context, reachability, load: () => loadOf(work) });
   const { election, membership } = cluster;
+  const standing = createStanding(membership);
+  function reportAtOnce(): void {
+    // The others compare what works for them (M7). A beat that fails is followed by another.
+    membership.beat().catch(onError);
+  }
   const isDraining = (): boolean => drain.signal.aborted;
   const work: Work = createWork({
     ...context,
@@ -77,6 +86,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     membership,
     storeTime,
     isDraining,
+    isCutOff: () => standing.isCutOff,
     onFinished: (record) => observeExecution(metrics, record),
     onAttempt: metrics.observeTask,
   });
@@ -91,7 +101,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     duties: dutiesOf({ ...context, ...cluster, collections, storeTime, work }),
     onRun: (duty, durationMs, ok) => metrics.observeDuty({ duty, seconds: durationMs / 1000, ok }),
   });
-  const candidacy = createCandidacy({ election, electable: leaderElection.enabled, lead });
+  const candidacy = createCandidacy({ election, electable: leaderElection.enabled, standing, lead });
   const traffic = { lastMs: clock.now() };
   const drain: Drain = createDrain({
     health,
@@ -115,6 +125,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     metrics,
     clusterMetrics,
     candidacy,
+    reachability,
     drain,
     traffic,
   };

@@ -1,4 +1,5 @@
 import type { Election, Term } from "@parallax/leader-election";
+import type { Standing } from "./standing.ts";
 
 /** This node's part in the election, which a drain ends before anything else. */
 export interface Candidacy {
@@ -8,15 +9,26 @@ export interface Candidacy {
   stop(): Promise<void>;
 }
 
-/** `lead` is what a leader does. A node that may not lead (`electable: false`) takes no part. */
+/**
+ * `lead` is what a leader does. A node that may not lead (`electable: false`) takes no part, and one that the cluster does
+ * not hear (M3) gives leadership up and takes none until it is heard again.
+ */
 export function createCandidacy(options: {
   readonly election: Election;
   readonly electable: boolean;
+  readonly standing: Standing;
   readonly lead: (term: Term) => Promise<void>;
 }): Candidacy {
-  const { election, electable, lead } = options;
+  const { election, electable, standing, lead } = options;
   const stopping = new AbortController();
   let campaign: Promise<void> = Promise.resolve();
+
+  async function campaignUntil(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      await election.run(lead, { signal: AbortSignal.any([stop, standing.signal]) });
+      await standing.heard(stop);
+    }
+  }
 
   return {
     async run(signal) {
@@ -24,7 +36,7 @@ export function createCandidacy(options: {
         if (signal.aborted) resolve();
         else signal.addEventListener("abort", () => resolve(), { once: true });
       });
-      if (electable) campaign = election.run(lead, { signal: AbortSignal.any([signal, stopping.signal]) });
+      if (electable) campaign = campaignUntil(AbortSignal.any([signal, stopping.signal]));
       await campaign;
       await ended;
     },

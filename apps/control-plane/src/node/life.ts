@@ -15,11 +15,12 @@ export async function live(
   signal: AbortSignal,
   onReady: () => void,
 ): Promise<void> {
-  const { membership, candidacy, health, logger } = node;
+  const { membership, candidacy, reachability, health, logger } = node;
   const unlisten = listenToNodes(node, ha);
   const unfollow = followMembership(node);
   try {
     await runGroup([
+      { name: "reachability", run: (stop) => (reachability ? reachability.run(stop) : aborted(stop)) },
       { name: "membership", run: (stop) => membership.run({ signal: stop }) },
       { name: "candidacy", run: (stop) => candidacy.run(stop) },
       { name: "upkeep", run: (stop) => keepReconciled(node, stop) },

@@ -1,6 +1,7 @@
 import {
   type Clock,
   formatDuration,
+  isParallaxError,
   type Logger,
   ParallaxError,
   type Random,
@@ -41,7 +42,7 @@ const lastRequestsMs = 1000;
  * Runs a node until `signal` aborts (it then drains), until it was drained from outside, or until something ends it:
  * config → connections → stores → packages → services → routes → run group.
  *
- * @throws ParallaxError `redis_unreachable`, `wrong_cluster`, `port_in_use`, `invalid_pattern`, `replaced`, …
+ * @throws ParallaxError `redis_unreachable`, `redis_auth`, `wrong_cluster`, `port_in_use`, `invalid_pattern`, `replaced`, …
  */
 export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
   const {
@@ -118,8 +119,9 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
 async function connect(backends: Backends, config: Config, signal: AbortSignal): Promise<void> {
   const { redis } = backends;
   await redis?.data.ready({ timeoutMs: connectTimeoutMs, signal }).catch((cause: unknown) => {
+    if (isParallaxError(cause, "redis_auth")) throw refused(config, cause);
     const wait = formatDuration(connectTimeoutMs);
-    const message = `connecting to Redis at ${describeRedis(config)}: no connection within ${wait}; check that it runs, its address and password`;
+    const message = `connecting to Redis at ${describeRedis(config)}: no connection within ${wait}; check that it runs, and its address`;
     throw new ParallaxError("redis_unreachable", message, { cause });
   });
   await backends.claim(config.highAvailability.clusterId);
@@ -128,6 +130,12 @@ async function connect(backends: Backends, config: Config, signal: AbortSignal):
 function connectionLimits({ agents }: Config): ConnectionLimits {
   const { maxConnections: total, maxConnectionsPerAddress, maxConnectionsPerToken } = agents;
   return { total, perAddress: maxConnectionsPerAddress ?? total, perToken: maxConnectionsPerToken ?? total };
+}
+
+function refused(config: Config, cause: ParallaxError): ParallaxError<"redis_auth"> {
+  const where = describeRedis(config);
+  const message = `connecting to Redis at ${where}: it refuses the user or the password; correct those in redis.url, or redis.username and redis.password (PARALLAX_REDIS_PASSWORD)`;
+  return new ParallaxError("redis_auth", message, { cause });
 }
 
 /** Where Redis is, without secrets. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { configSchema } from "../../src/config/schema.ts";
-import { load, refusal } from "../support/config-file.ts";
+import { load, refusal, temporaryFile } from "../support/config-file.ts";
 
 /** Every key with its default, as the contract lists them. */
 const defaults = {
@@ -125,6 +125,23 @@ describe("the configuration's schema", () => {
     expect(cluster.config.redis.cluster).toEqual({ nodes: ["redis-1:6379", "[::1]:6379"] });
   });
 
+  it("takes a user of Redis and of its Sentinels, and TLS with files of one's own", () => {
+    const file = temporaryFile("ca.crt", "a certificate");
+    const { config } = load(
+      `redis: { url: "redis://a:1", username: ann, password: p, tls: { caFile: ${file}, servername: redis } }`,
+    );
+    expect(config.redis).toMatchObject({
+      username: "ann",
+      password: "p",
+      tls: { enabled: true, caFile: file, servername: "redis" },
+    });
+    const sentinel = { master: "m", nodes: ["a:1"], username: "bob", password: "q", tls: false };
+    expect(load(`redis: { sentinel: ${JSON.stringify(sentinel)} }`).config.redis.sentinel).toEqual(sentinel);
+    expect(refusal(`redis: { url: "redis://a:1", tls: { certFile: ${file} } }`).message).toContain(
+      "redis.tls.keyFile: a certificate and its key go together; name both files",
+    );
+  });
+
   it("derives the renew deadline and the retry period from the lease", () => {
     const { leaderElection } = load("highAvailability: { leaderElection: { leaseDuration: 3s } }").config
       .highAvailability;
@@ -155,6 +172,10 @@ describe("the configuration's schema", () => {
     ["highAvailability: { stateSync: { batchSize: 5000 } }", "highAvailability.stateSync.batchSize: Too big"],
     ["redis: { url: 'http://redis:6379' }", "redis.url: write redis://host:port or rediss://host:port"],
     ["redis: { cluster: { nodes: [redis] } }", "redis.cluster.nodes.0: write host:port"],
+    [
+      "redis: { tls: { caFile: /nowhere/ca.crt } }",
+      "redis.tls.caFile: name a PEM file that this process may read",
+    ],
     ["redis: { keyPrefix: 'a{b}' }", "redis.keyPrefix: write it without braces and spaces"],
     ["node: { address: localhost }", "node.address: write host:port"],
     ["log: { level: loud }", 'log.level: Invalid option: expected one of "debug"'],

@@ -8,6 +8,9 @@ describe("the environment", () => {
     ["PARALLAX_HA_CLUSTER_ID", "production", ["highAvailability", "clusterId"]],
     ["PARALLAX_HA_LEASE_DURATION", "20s", ["highAvailability", "leaderElection", "leaseDuration"]],
     ["PARALLAX_REDIS_URL", "redis://a:1", ["redis", "url"]],
+    ["PARALLAX_REDIS_USERNAME", "ann", ["redis", "username"]],
+    ["PARALLAX_REDIS_PASSWORD", "secret", ["redis", "password"]],
+    ["PARALLAX_REDIS_CA_FILE", "/etc/ca.crt", ["redis", "tls", "caFile"]],
     ["PARALLAX_NODE_ID", "node-1", ["node", "id"]],
     ["PARALLAX_ADVERTISE_ADDRESS", "10.0.0.1:80", ["node", "address"]],
     ["PARALLAX_HOST", "0.0.0.0", ["server", "host"]],
@@ -40,6 +43,7 @@ describe("the environment", () => {
 
   it.each([
     ["PARALLAX_REDIS_URL", "redis://:secret@a:1\n", ["redis", "url"], "redis://:secret@a:1"],
+    ["PARALLAX_REDIS_PASSWORD", "secret\n", ["redis", "password"], "secret"],
     [
       "PARALLAX_API_TOKEN",
       "api:12345678\n",
