@@ -5,6 +5,7 @@ import type { Reachability } from "@parallax/redis";
 import type { Backends } from "./backends.ts";
 import { createClaim } from "./claim.ts";
 import type { Config } from "./config/schema.ts";
+import { createStanding, type Standing } from "./node/standing.ts";
 import { createVouch } from "./vouch.ts";
 
 export interface ClusterOptions {
@@ -14,8 +15,6 @@ export interface ClusterOptions {
   readonly address: string;
   /** Free slots by set of capabilities, and how many agents are connected. */
   readonly load: () => { readonly capacity: Readonly<Record<string, number>>; readonly agents: number };
-  /** M7: looks at what this node works with, where that is not in its own process. */
-  readonly reachability: Reachability | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -25,10 +24,13 @@ export interface ClusterOptions {
 export interface ClusterParts {
   readonly election: Election;
   readonly membership: Membership;
+  /** M7: whether what this node works with works; undefined where that is in its own process. */
+  readonly reachability: Reachability | undefined;
+  readonly standing: Standing;
 }
 
 export function createClusterParts(options: ClusterOptions): ClusterParts {
-  const { config, backends, nodeId, address, load, reachability, clock, random, logger } = options;
+  const { config, backends, nodeId, address, load, clock, random, logger } = options;
   const { leaderElection, memberHealth } = config.highAvailability;
   const onError =
     (part: string) =>
@@ -46,6 +48,12 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
     onError: onError("the election"),
   });
   const claim = createClaim({ election, retryPeriodMs: leaderElection.retryPeriodMs, clock, logger });
+  const reachability = backends.reachability({
+    clock,
+    everyMs: memberHealth.checkIntervalMs / 2,
+    // The others compare what works for them. A beat that fails is followed by another.
+    onChange: () => void membership.beat().catch(onError("membership")),
+  });
   const membership: Membership = createMembership({
     ...common,
     store: backends.membership,
@@ -70,5 +78,5 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
     onError: onError("membership"),
   });
   claim.keep(membership);
-  return { election, membership };
+  return { election, membership, reachability, standing: createStanding(membership) };
 }

@@ -25,7 +25,6 @@ it("shows the leader at every moment, with a lease that is shorter than the inte
       nodeId: "node-0",
       address: "127.0.0.1:8080",
       load: () => ({ capacity: {}, agents: 0 }),
-      reachability: undefined,
     },
   });
   const { status } = createHighAvailability({

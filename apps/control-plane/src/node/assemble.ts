@@ -2,7 +2,6 @@ import type { Clock, Logger, Random } from "@parallax/core";
 import { createEventBus, type EventBus } from "@parallax/event-bus";
 import { createHealth, type Health } from "@parallax/health";
 import type { Metrics } from "@parallax/metrics";
-import type { Reachability } from "@parallax/redis";
 import { createStateStore, type StateStore } from "@parallax/state-store";
 import { rebalanceDuty } from "../agents/rebalance.ts";
 import type { Backends } from "../backends.ts";
@@ -21,7 +20,6 @@ import { createStoreTime, type StoreTime } from "../store-time.ts";
 import { watchHealth } from "../watch-health.ts";
 import { createWork, type Work } from "../work.ts";
 import { type Candidacy, createCandidacy } from "./candidacy.ts";
-import { createStanding } from "./standing.ts";
 
 /** What a node is made from. */
 export interface NodeContext {
@@ -45,8 +43,6 @@ export interface NodeParts extends NodeContext, ClusterParts {
   readonly metrics: Metrics;
   readonly clusterMetrics: ClusterMetrics;
   readonly candidacy: Candidacy;
-  /** Whether what this node works with works (M7); undefined where that is in its own process. */
-  readonly reachability: Reachability | undefined;
   readonly drain: Drain;
   /** When the last API request was answered. */
   readonly traffic: { lastMs: number };
@@ -70,14 +66,8 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const collections = openCollections(store);
   const storeTime = createStoreTime(clock, await store.time());
 
-  const reachability = backends.reachability({ clock, everyMs: checkIntervalMs / 2, onChange: reportAtOnce });
-  const cluster = createClusterParts({ ...context, reachability, load: () => loadOf(work) });
-  const { election, membership } = cluster;
-  const standing = createStanding(membership);
-  function reportAtOnce(): void {
-    // The others compare what works for them (M7). A beat that fails is followed by another.
-    membership.beat().catch(onError);
-  }
+  const cluster = createClusterParts({ ...context, load: () => loadOf(work) });
+  const { election, membership, standing } = cluster;
   const isDraining = (): boolean => drain.signal.aborted;
   const work: Work = createWork({
     ...context,
@@ -125,7 +115,6 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     metrics,
     clusterMetrics,
     candidacy,
-    reachability,
     drain,
     traffic,
   };
