@@ -20,6 +20,8 @@ export interface Departures {
   leaveAll(windowMs: number): void;
   /** Lets idle agents go while there are more than `share`, at {@link beat}; forgotten unless it is said again. */
   shed(share: number): void;
+  /** The agent has connected to this node. */
+  arrived(agentId: string): void;
   /** To be called every {@link beatMs}. */
   beat(): void;
   stop(): void;
@@ -33,12 +35,16 @@ const shareHoldsMs = 10_000;
 const partAtOnce = 0.03;
 /** An agent that was asked to move and came back is left alone for this long, in ms: its balancer wants it here. */
 const leftAloneMs = 600_000;
+/** Where so many were asked, and nearly all came back, nobody else is asked: the balancer is sticky. */
+const futile = { asked: 20, part: 0.8 };
+/** How long an agent that was asked may take to come back, in ms. */
+const returnMs = 5000;
 
 export function createDepartures(options: DeparturesOptions): Departures {
   const { clock, random, connected, isIdle, onMoving } = options;
   const timers = new Set<CancelTimer>();
-  /** When agents were asked to move, oldest first. */
-  const askedAtMs = new Map<string, number>();
+  /** The agents that were asked to move, oldest first. */
+  const asked = new Map<string, { readonly atMs: number; back: boolean }>();
   let wanted: { readonly share: number; readonly untilMs: number } | undefined;
 
   function later(ms: number, act: () => void): void {
@@ -57,21 +63,28 @@ export function createDepartures(options: DeparturesOptions): Departures {
   }
 
   function forgetOldAsks(): void {
-    for (const [agentId, atMs] of askedAtMs) {
+    for (const [agentId, { atMs }] of asked) {
       if (clock.now() - atMs < leftAloneMs) return;
-      askedAtMs.delete(agentId);
+      asked.delete(agentId);
     }
+  }
+
+  /** Whether it does no good to ask: whoever goes comes back. */
+  function isFutile(): boolean {
+    const answered = [...asked.values()].filter(({ atMs, back }) => back || clock.now() - atMs >= returnMs);
+    const back = answered.filter((ask) => ask.back).length;
+    return answered.length >= futile.asked && back > futile.part * answered.length;
   }
 
   function shedSome(share: number): void {
     const staying = [...connected.values()].filter(({ moving }) => !moving);
     const atMost = Math.min(staying.length - share, Math.max(1, Math.ceil(staying.length * partAtOnce)));
-    let asked = 0;
+    let leaving = 0;
     for (const session of staying) {
-      if (asked >= atMost) return;
-      if (askedAtMs.has(session.agentId) || !isIdle(session)) continue;
-      asked += 1;
-      askedAtMs.set(session.agentId, clock.now());
+      if (leaving >= atMost) return;
+      if (asked.has(session.agentId) || !isIdle(session)) continue;
+      leaving += 1;
+      asked.set(session.agentId, { atMs: clock.now(), back: false });
       leave(session, random.next() * beatMs, closeCodes.rebalance);
     }
   }
@@ -86,11 +99,15 @@ export function createDepartures(options: DeparturesOptions): Departures {
     shed(share) {
       wanted = { share, untilMs: clock.now() + shareHoldsMs };
     },
+    arrived(agentId) {
+      const ask = asked.get(agentId);
+      if (ask) ask.back = true;
+    },
     beat() {
       if (!wanted) return;
       forgetOldAsks();
       if (clock.now() >= wanted.untilMs) wanted = undefined;
-      else shedSome(wanted.share);
+      else if (!isFutile()) shedSome(wanted.share);
     },
     stop() {
       for (const cancel of timers) cancel();

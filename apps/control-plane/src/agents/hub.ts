@@ -137,6 +137,7 @@ export function createHub(options: HubOptions): Hub {
     };
     connected.get(agentId)?.connection.close(closeCodes.replaced, "the session has a newer connection");
     connected.set(agentId, session);
+    departures.arrived(agentId);
     if (leftNodeId !== undefined && leftNodeId !== nodeId)
       options.tell(leftNodeId, { type: "agent-moved", from: nodeId, agentId, connection: hello.connection });
     logger.info("agent connected", { agent: agentId, name: hello.name, resumed });

@@ -132,6 +132,30 @@ describe("the agents of a node", () => {
       expect(here.hub.size).toBe(1);
     });
 
+    it("on the same node, though the older one's session was opened first and is answered last", async () => {
+      const first = await here.connect();
+      const { sessions } = here;
+      const open = sessions.open;
+      let answer = (): void => {};
+      const held = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      sessions.open = async (greeting) => {
+        const opened = await open(greeting);
+        if (greeting.connection === 2) await held;
+        return opened;
+      };
+      const [older, newer] = [here.open(), here.open()];
+      older.says(hello(resuming(first, 2)));
+      await here.clock.settle();
+      newer.says(hello(resuming(first, 3)));
+      await here.clock.settle();
+      answer();
+      await here.clock.settle();
+      expect(older.closedWith).toBe(closeCodes.replaced);
+      expect(newer.readyState).toBe(newer.OPEN);
+    });
+
     it("on another node: the one before is told, and gives it up at once", async () => {
       const first = await here.connect();
       await there.connect(resuming(first, 2));
@@ -242,6 +266,26 @@ describe("the agents of a node", () => {
       here.hub.shed(1);
       await here.clock.advance(2000);
       expect(again.of("drain")).toEqual([]);
+    });
+
+    it("are left alone where nearly all come back: the balancer is sticky", async () => {
+      let agents: readonly FakeSocket[] = await connectMany(200);
+      let asked = 0;
+      for (let second = 0; second < 60; second += 1) {
+        here.hub.shed(50);
+        await here.clock.advance(1000);
+        agents = await Promise.all(
+          agents.map(async (agent) => {
+            agent.emit("pong");
+            if (agent.of("drain").length === 0) return agent;
+            asked += 1;
+            agent.end(1001);
+            return here.connect(resuming(agent, 2));
+          }),
+        );
+      }
+      expect(asked).toBeGreaterThanOrEqual(20);
+      expect(asked).toBeLessThan(40);
     });
 
     it("stay once the leader has not said for a while that there are too many", async () => {
