@@ -76,7 +76,11 @@ const slow = z
   .parse(await redis.send("SLOWLOG", "GET", -1));
 const longestMs = Math.max(0, ...slow.map(([, , microseconds]) => microseconds)) / 1000;
 const over = slow.filter(([, , microseconds]) => microseconds > slowMs * 1000).length;
-const keys = z.array(z.string()).parse(await redis.send("KEYS", "*job_*"));
+// What remembers requests ends by itself, within a minute.
+const keys = z
+  .array(z.string())
+  .parse(await redis.send("KEYS", "*job_*"))
+  .filter((key) => !key.endsWith(":deleted"));
 const entries = z.array(z.string()).parse(await redis.send("ZRANGE", "parallax:index:job", 0, -1));
 const orphans =
   keys.length +

@@ -8,6 +8,8 @@ export interface PendingChange {
   readonly replicas: number;
   readonly change: Change;
   readonly bytes: number;
+  /** How many ordinary changes it takes the store as long as. */
+  readonly weight: number;
   /** Where its request got no answer before: a store time that had passed when that was first made. */
   readonly repeatedSinceMs: number | undefined;
   resolve(outcome: ChangeOutcome): void;
@@ -15,7 +17,7 @@ export interface PendingChange {
 }
 
 export interface BatcherOptions {
-  /** How many changes travel together. */
+  /** How many ordinary changes travel together. */
   readonly batchSize: number;
   /** How many bytes travel together, unless one change alone has more. */
   readonly batchBytes: number;
@@ -114,10 +116,12 @@ export function createBatcher(options: BatcherOptions): Batcher {
 
   /** How many changes go together. */
   function nextBatch(waiting: readonly PendingChange[]): number {
+    let weight = 0;
     let bytes = 0;
     for (const [count, item] of waiting.entries()) {
+      weight += item.weight;
       bytes += item.bytes;
-      if (count === batchSize || (count > 0 && bytes > batchBytes)) return count;
+      if (count > 0 && (weight > batchSize || bytes > batchBytes)) return count;
     }
     return waiting.length;
   }

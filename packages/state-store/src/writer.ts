@@ -114,7 +114,8 @@ export function createWriter(options: WriterOptions): Writer {
         if (closed) throw closedError(layout, change);
         const repeatedSinceMs = unanswered.since(change.requestId);
         const bytes = sizeOf(change);
-        batcher.add({ layout, partition, replicas, change, bytes, repeatedSinceMs, resolve, reject });
+        const weight = change.op === "delete" ? deleteWeight : 1;
+        batcher.add({ layout, partition, replicas, change, bytes, weight, repeatedSinceMs, resolve, reject });
       });
     },
     close() {
@@ -123,6 +124,9 @@ export function createWriter(options: WriterOptions): Writer {
     },
   };
 }
+
+/** A delete looks for and takes away six things; upkeep sends hundreds of them, and no script may hold up others for long. */
+const deleteWeight = 4;
 
 /** How many requests without an answer are known; the oldest are forgotten. */
 const unansweredLimit = 10_000;

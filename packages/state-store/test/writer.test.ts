@@ -23,6 +23,12 @@ function create(id: string): Change {
   return { op: "create", id, requestId: `r${number}`, fence: undefined, event, set: [], expiry: "keep" };
 }
 
+function remove(id: string): Change {
+  number += 1;
+  const conditions = { version: undefined, where: [], leftovers: [], fence: undefined, event: undefined };
+  return { op: "delete", id, requestId: `r${number}`, ...conditions, reason: "asked" };
+}
+
 function deposit(id: string, value: string): Change {
   number += 1;
   return { op: "deposit", id, requestId: `r${number}`, fence: undefined, event: undefined, key: "k", value };
@@ -89,6 +95,15 @@ describe("the way of changes to the store", () => {
     const changes = ["a", "b", "c", "d"].map(create);
     await Promise.all(changes.map((change) => send(way, change)));
     expect(calls).toEqual([changes.slice(0, 3), changes.slice(3)]);
+  });
+
+  it("S7: lets fewer deletes travel together, as each takes longer", async () => {
+    const way = writer({ batchSize: 8 });
+    const ids = ["a", "b", "c"];
+    await Promise.all(ids.map((id) => send(way, create(id))));
+    calls.length = 0;
+    await Promise.all(ids.map((id) => send(way, remove(id))));
+    expect(calls.map(({ length }) => length)).toEqual([2, 1]);
   });
 
   it("does not hold back long what comes behind calls that hang", async () => {
