@@ -114,12 +114,22 @@ end
 
 /** Lua: the entries of a record in the sorted set of its collection, as index-entry.ts has them. */
 const entriesLua = `
-local escaped = {}
 local function escape_value(value)
-  local text = escaped[value]
+  return (string.gsub(string.gsub(value, '%%', '%%25'), '|', '%%7C'))
+end
+
+-- The beginning of an entry; the changes of a call often have the same values.
+local beginnings = {}
+local function beginning_of(at, value)
+  local texts = beginnings[at]
+  if not texts then
+    texts = {}
+    beginnings[at] = texts
+  end
+  local text = texts[value]
   if not text then
-    text = string.gsub(string.gsub(value, '%%', '%%25'), '|', '%%7C')
-    escaped[value] = text
+    text = prefixes[at] .. escape_value(value)
+    texts[value] = text
   end
   return text
 end
@@ -133,7 +143,7 @@ local function entries_of(record_key, record, id)
       local value = record[OWN + at]
       if value then
         count = count + 1
-        members[count] = prefixes[at] .. escape_value(value) .. tail
+        members[count] = beginning_of(at, value) .. tail
       end
     end
     return members
@@ -151,7 +161,7 @@ local function add_entries(record, updated, id)
   for at = 1, #indexes do
     local value = record[OWN + at]
     if value then
-      scored[count + 1], scored[count + 2] = '0', prefixes[at] .. escape_value(value) .. tail
+      scored[count + 1], scored[count + 2] = '0', beginning_of(at, value) .. tail
       count = count + 2
     end
   end
@@ -226,25 +236,16 @@ local function set_places(change, record)
   end
 end
 
--- The fields of a change, and ours behind them: version, requests, time, and what differs from before.
-local function fields_of(change, record, version, sequence)
-  local fields = { unpack(ARGV, change.first, change.last) }
-  local count = change.last - change.first + 1
-  fields[count + 1], fields[count + 2] = '_v', version
-  fields[count + 3], fields[count + 4] = '_rid', remember(record[REQUESTS], change.request, version, now, stamp)
-  fields[count + 5], fields[count + 6] = '_updated', stamp
-  count = count + 6
-  if sequence then
-    fields[count + 1], fields[count + 2] = '_events', sequence
-    count = count + 2
-  end
-  if (record[INDEXES] or '') ~= index_names then
-    fields[count + 1], fields[count + 2] = '_indexes', index_names
-    count = count + 2
-  end
-  if not change.expires then return fields, count end
-  fields[count + 1], fields[count + 2] = '_expires', change.expires
-  return fields, count + 2
+local function push(fields, field, text)
+  local count = #fields
+  fields[count + 1], fields[count + 2] = field, text
+end
+
+-- Adds fields of ours that not every change sets.
+local function push_rare(fields, change, record, sequence)
+  if sequence then push(fields, '_events', sequence) end
+  if (record[INDEXES] or '') ~= index_names then push(fields, '_indexes', index_names) end
+  if change.expires then push(fields, '_expires', change.expires) end
 end
 
 local function create(change, forebear)
@@ -256,9 +257,14 @@ local function create(change, forebear)
   end
   -- S2: what was asked of a record of this id that was deleted a moment ago is remembered in this one.
   local record = { [REQUESTS] = forebear }
-  local fields, count = fields_of(change, record, '1', sequence)
-  fields[count + 1], fields[count + 2] = '_created', stamp
-  if schema ~= '1' then fields[count + 3], fields[count + 4] = '_schema', schema end
+  -- The fields of the change come first, so that people see them first.
+  local fields = { unpack(ARGV, change.first, change.last) }
+  push(fields, '_v', '1')
+  push(fields, '_rid', remember(forebear, change.request, '1', now, stamp))
+  push(fields, '_updated', stamp)
+  push_rare(fields, change, record, sequence)
+  push(fields, '_created', stamp)
+  if schema ~= '1' then push(fields, '_schema', schema) end
   local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
   note_events(change)
@@ -279,7 +285,11 @@ local function update(change, record)
     if refused then return refused end
   end
   local before = entries_of(change.record_key, record, change.id)
-  local _, refused = try('HSET', change.record_key, unpack((fields_of(change, record, version, sequence))))
+  local remembered = remember(record[REQUESTS], change.request, version, now, stamp)
+  -- Made at once, in its size: growing a table costs more than filling it.
+  local fields = { '_v', version, '_rid', remembered, '_updated', stamp, unpack(ARGV, change.first, change.last) }
+  push_rare(fields, change, record, sequence)
+  local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
   note_events(change)
   set_places(change, record)
