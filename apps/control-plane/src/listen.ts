@@ -1,6 +1,8 @@
 import type { Server } from "node:http";
+import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { createAdaptorServer } from "@hono/node-server";
-import { type Clock, ParallaxError } from "@parallax/core";
+import { type CancelTimer, type Clock, errorMessage, type Logger, ParallaxError } from "@parallax/core";
+import { followCertificate, readCertificate, type TlsFiles } from "./tls.ts";
 
 /** A server that listens. */
 export interface Listening {
@@ -10,15 +12,20 @@ export interface Listening {
   close(graceMs: number): Promise<void>;
 }
 
-/** Listens on a port. @throws ParallaxError `port_in_use`, `cannot_listen` */
-export async function listen(options: {
+export interface ListenOptions {
   readonly fetch: (request: Request) => Response | Promise<Response>;
   readonly host: string;
   readonly port: number;
+  /** HTTPS with this certificate. Default: HTTP. */
+  readonly tls?: TlsFiles | undefined;
   readonly clock: Clock;
-}): Promise<Listening> {
-  const { fetch, host, port, clock } = options;
-  const server = createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server;
+  readonly logger: Logger;
+}
+
+/** Listens on a port. @throws ParallaxError `port_in_use`, `cannot_listen`, `invalid_config` */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { host, port, clock } = options;
+  const { server, stopFollowing } = serverOf(options);
   // HTTP/1.0 needs no Host, and the checks of load balancers have none.
   server.prependListener("request", (request) => {
     request.headers.host ??= "localhost";
@@ -36,6 +43,7 @@ export async function listen(options: {
     server,
     port: typeof address === "object" && address !== null ? address.port : port,
     close(graceMs) {
+      stopFollowing();
       return new Promise((resolve) => {
         const cancel = clock.after(graceMs, () => server.closeAllConnections());
         server.close(() => {
@@ -46,6 +54,30 @@ export async function listen(options: {
       });
     },
   };
+}
+
+function serverOf({ fetch, tls, clock, logger }: ListenOptions): {
+  readonly server: Server;
+  readonly stopFollowing: CancelTimer;
+} {
+  const common = { fetch, overrideGlobalObjects: false };
+  if (!tls) return { server: createAdaptorServer(common) as Server, stopFollowing: () => {} };
+  const current = readCertificate(tls);
+  try {
+    const server = createAdaptorServer({
+      ...common,
+      createServer: createHttpsServer,
+      serverOptions: current,
+    }) as Server;
+    const follows = server instanceof HttpsServer;
+    const stopFollowing = follows
+      ? followCertificate({ files: tls, current, server, clock, logger })
+      : () => {};
+    return { server, stopFollowing };
+  } catch (cause) {
+    const message = `reading server.tls: ${errorMessage(cause)}; give a certificate and the key that belongs to it, as PEM`;
+    throw new ParallaxError("invalid_config", message, { cause });
+  }
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): ParallaxError {

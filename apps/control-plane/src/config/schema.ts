@@ -204,6 +204,16 @@ const server = z.strictObject({
   port: port.default(8080),
   drainTimeout: duration.default(30_000),
   maxBody: size.default(1024 ** 2).describe("The longest request body."),
+  tls: z
+    .strictObject({
+      cert: z
+        .string()
+        .min(1)
+        .describe("File of the certificate and its chain, PEM; read again when it changes."),
+      key: z.string().min(1).describe("File of its key, PEM."),
+    })
+    .optional()
+    .describe("HTTPS and WSS instead of HTTP and WS. The certificate names what node.address names."),
   auth: z
     .strictObject({
       tokens: z

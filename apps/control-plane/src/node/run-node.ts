@@ -62,7 +62,9 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
     const listening = await listen({
       host,
       port: config.server.port,
+      tls: config.server.tls,
       clock,
+      logger,
       fetch: (request) => answer?.(request) ?? stillStarting(),
     });
     try {
@@ -99,9 +101,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
           cluster: config.highAvailability.clusterId,
           state: backends.kind,
         });
-        await live(node, ha, signal, () =>
-          onReady?.({ url: `http://${reachable(host)}:${listening.port}`, nodeId }),
-        );
+        await live(node, ha, signal, () => onReady?.({ url: urlOf(config, listening.port), nodeId }));
       } finally {
         stopReloading();
         gateway.close();
@@ -143,6 +143,11 @@ function describeRedis({ redis: { url, cluster, sentinel } }: Config): string {
   if (cluster) return cluster.nodes.join(", ");
   if (sentinel) return `${sentinel.master} of ${sentinel.nodes.join(", ")}`;
   return url === undefined ? "nowhere" : new URL(url).host;
+}
+
+/** Where this machine reaches the node. */
+function urlOf(config: Config, port: number): string {
+  return `${config.server.tls ? "https" : "http"}://${reachable(hostOf(config))}:${port}`;
 }
 
 /** A host that listens everywhere is reached on loopback, too. */

@@ -10,6 +10,7 @@ export interface ClusterMetricsOptions {
   readonly membership: Pick<Membership, "view">;
   readonly election: Pick<Election, "leader" | "stats">;
   readonly clock: Clock;
+  readonly config?: { readonly server: { readonly tls?: unknown } };
 }
 
 /** The figures of the whole cluster, which the leader puts together. */
@@ -31,6 +32,8 @@ const leaderTimeoutMs = 5000;
 
 export function createClusterMetrics(options: ClusterMetricsOptions): ClusterMetrics {
   const { nodeId, metrics, membership, election, clock } = options;
+  /** All nodes of a cluster are configured alike. */
+  const secure = options.config?.server.tls !== undefined;
   const members = () => membership.view()?.members ?? [];
 
   /** A node that can't be read counts as such: it must not hide the others. */
@@ -39,6 +42,7 @@ export function createClusterMetrics(options: ClusterMetricsOptions): ClusterMet
     const request = {
       address,
       path: "/metrics",
+      secure,
       headers: { Accept: "text/plain" },
       timeoutMs: nodeTimeoutMs,
     };
@@ -58,7 +62,9 @@ export function createClusterMetrics(options: ClusterMetricsOptions): ClusterMet
     const address = members().find(({ id }) => id === leader)?.address;
     if (leader === nodeId || address === undefined) return undefined;
     const headers = { Accept: accept ?? "text/plain", [passedOnHeader]: nodeId };
-    return askPeer({ address, path, headers, timeoutMs: leaderTimeoutMs }, clock).catch(() => undefined);
+    return askPeer({ address, path, secure, headers, timeoutMs: leaderTimeoutMs }, clock).catch(
+      () => undefined,
+    );
   }
 
   return {

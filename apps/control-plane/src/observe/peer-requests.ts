@@ -4,6 +4,8 @@ import { type Clock, errorMessage, onAbort, ParallaxError } from "@parallax/core
 export interface PeerRequest {
   readonly address: string;
   readonly path: string;
+  /** Over HTTPS. Default: HTTP. */
+  readonly secure?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   /** How long the answer may take, in milliseconds. */
   readonly timeoutMs: number;
@@ -17,14 +19,15 @@ export interface PeerAnswer {
 
 /** @throws ParallaxError `peer_unreachable` for no answer in time, or one that is no success. */
 export async function askPeer(request: PeerRequest, clock: Clock): Promise<PeerAnswer> {
-  const { address, path, headers = {}, timeoutMs, signal } = request;
+  const { address, path, secure = false, headers = {}, timeoutMs, signal } = request;
+  const scheme = secure ? "https" : "http";
   const controller = new AbortController();
   const cancel = clock.after(timeoutMs, () =>
     controller.abort(new Error(`no answer within ${timeoutMs} ms`)),
   );
   const forget = onAbort(signal, () => controller.abort(signal?.reason));
   try {
-    const response = await fetch(`http://${address}${path}`, { headers, signal: controller.signal });
+    const response = await fetch(`${scheme}://${address}${path}`, { headers, signal: controller.signal });
     if (!response.ok) throw new Error(`it answered ${response.status}`);
     return { body: await response.text(), contentType: response.headers.get("Content-Type") ?? "" };
   } catch (error) {

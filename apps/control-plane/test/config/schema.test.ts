@@ -47,6 +47,7 @@ server:
   port: 9000
   drainTimeout: 1m
   maxBody: 2MiB
+  tls: { cert: /etc/tls.crt, key: /etc/tls.key }
   auth: { tokens: [{ token: "12345678", role: api }, { token: "87654321", role: agent }] }
 patterns: { directory: /etc/patterns }
 executions: { retention: 2h, maxFinished: 10, defaultTimeout: 5s, maxOpen: 20 }
@@ -98,6 +99,7 @@ describe("the configuration's schema", () => {
         port: 9000,
         drainTimeout: 60_000,
         maxBody: 2 * 1024 ** 2,
+        tls: { cert: "/etc/tls.crt", key: "/etc/tls.key" },
         auth: {
           tokens: [
             { token: "12345678", role: "api" },

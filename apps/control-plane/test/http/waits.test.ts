@@ -52,7 +52,13 @@ describe("a wait for the result", () => {
       draining: draining.signal,
       redisKeyOf: () => undefined,
     });
-    server = await listen({ fetch: app.fetch, host: "127.0.0.1", port: 0, clock: systemClock });
+    server = await listen({
+      fetch: app.fetch,
+      host: "127.0.0.1",
+      port: 0,
+      clock: systemClock,
+      logger: noopLogger,
+    });
     url = `http://127.0.0.1:${server.port}/api/executions?wait=30s`;
   });
   afterEach(() => server.close(1000));
