@@ -141,7 +141,11 @@ export const mutations = [
   feed("E2: not live without an answer", "report({ reached: false, dead: false });", ""),
   feed("E2: live is what has reached the top", "live = reached;", ""),
   feed("E2: a late subscription is told that the channel is up", "else if (up) member.connected();", ""),
-  subscription("E2: a slow consumer is no dead channel", "if (waitingForRoom === 0 && (", "if ((true) && ("),
+  subscription(
+    "E2: a slow consumer is no dead channel",
+    "if (waitingForRoom.size === 0 && (",
+    "if ((true) && (",
+  ),
   redis(
     "E2: the connection is opened anew",
     'if (connections.subscriber.state === "ready") connections.subscriber.recycle(reason);',

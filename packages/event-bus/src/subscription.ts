@@ -48,7 +48,8 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
   const states: (Continuity | undefined)[] = places.map(() => undefined);
   const stop = new AbortController();
   let begun = false;
-  let waitingForRoom = 0;
+  /** Partitions whose next page is not asked for yet: it will have what is heard meanwhile. */
+  const waitingForRoom = new Set<number>();
   const { promise: ready, resolve: goLive, reject: giveUp } = settleable();
 
   async function retried<T>(read: () => Promise<T>): Promise<T | undefined> {
@@ -78,9 +79,9 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
   }
 
   async function fill(partition: number, after: LogPosition | "start"): Promise<void> {
-    waitingForRoom += 1;
+    waitingForRoom.add(partition);
     const release = await room.reserve();
-    waitingForRoom -= 1;
+    waitingForRoom.delete(partition);
     const page = await retried(() => log.read(topic, partition, after, room.pageLimit));
     release();
     if (page) take(partition, { type: "page", page });
@@ -123,7 +124,7 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
   return {
     subscription: { ready, cursor: () => formatCursor(topic, places), close },
     heard(batch) {
-      take(batch.partition, { type: "batch", batch });
+      if (!waitingForRoom.has(batch.partition)) take(batch.partition, { type: "batch", batch });
     },
     connected() {
       for (const partition of states.keys()) take(partition, { type: "connected" });
@@ -140,7 +141,7 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
       let reached = true;
       for (const [partition, top] of tops.entries()) {
         const state = states[partition];
-        if (waitingForRoom === 0 && (!state || !hasReached(state.known, top))) reached = false;
+        if (waitingForRoom.size === 0 && (!state || !hasReached(state.known, top))) reached = false;
         if (take(partition, { type: "overdue", top })) dead = true;
       }
       return { reached, dead };
