@@ -125,9 +125,16 @@ function defineLogTests({ it }: TestApi, inBackend: InBackend, capabilities: Top
         map: {},
         n: [1.5, -0, 1e21],
       };
-      await log.append(topic, 0, [{ tag: "t", json: JSON.stringify(event) }]);
-      const { entries } = await log.read(topic, 0, "start", 1);
-      deepStrictEqual(entries[0]?.event, JSON.parse(JSON.stringify(event)));
+      await log.append(topic, 0, [
+        { tag: "t", json: JSON.stringify(event) },
+        { tag: "spread", json: JSON.stringify(event, undefined, 2) },
+      ]);
+      const { entries } = await log.read(topic, 0, "start", 2);
+      const expected: unknown = JSON.parse(JSON.stringify(event));
+      deepStrictEqual(
+        entries.map((entry) => entry.event),
+        [expected, expected],
+      );
     }),
   );
 

@@ -4,7 +4,8 @@ import { appendEventsLua, defineScript, nowLua, openEventLogLua, type Script } f
  * Appends events.
  *
  * KEYS  meta, log: both in the topic's partition, or both beside the coordination keys
- * ARGV  channel, topic, partition, epoch candidate, most entries, greatest age in ms, then tag and JSON of each event
+ * ARGV  channel, topic, partition, epoch candidate, most entries, greatest age in ms, and a line for each event: its tag, a
+ *       space, its JSON
  * Returns the first and the last sequence.
  */
 export const appendScript: Script = defineScript({
@@ -12,8 +13,8 @@ export const appendScript: Script = defineScript({
   readOnly: false,
   lua: `${nowLua}${appendEventsLua}
 local events = {}
-for index = 7, #ARGV, 2 do
-  events[#events + 1] = { tag = ARGV[index], json = ARGV[index + 1] }
+for tag, json in string.gmatch(ARGV[7], '(%w+) ([^\\n]*)\\n') do
+  events[#events + 1] = { tag = tag, json = json }
 end
 local first, last = append_events(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3], now_ms(), ARGV[4], events,
   ARGV[5], tonumber(ARGV[6]))
