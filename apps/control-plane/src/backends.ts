@@ -14,6 +14,7 @@ import {
 } from "@parallax/membership/memory";
 import { redisMembershipStore } from "@parallax/membership/redis";
 import {
+  checkServer,
   createConnections,
   createKeySpace,
   createReachability,
@@ -22,6 +23,7 @@ import {
   type RedisConnections,
   type RedisOptions,
   type RedisTlsOptions,
+  type ServerFindings,
 } from "@parallax/redis";
 import type { RecordBackend } from "@parallax/state-store";
 import { type MemoryRecordSpace, memoryRecordBackend, memoryRecordSpace } from "@parallax/state-store/memory";
@@ -40,6 +42,8 @@ export interface Backends {
   readonly replicas: number;
   /** The connections, where there are any. */
   readonly redis: RedisConnections | undefined;
+  /** Looks at the servers behind {@link Backends.redis}. Undefined where there are none. */
+  inspect(): Promise<ServerFindings | undefined>;
   /** Has every request to Redis told to `listener`, which takes the place of the one before. */
   onRedisRequest(listener: (request: RedisRequest) => void): void;
   /** Looks at all that a node works with (M7); undefined where that is in its own process. */
@@ -87,6 +91,7 @@ export function memoryBackends(space: MemorySpace): Backends {
     replicas: 0,
     redis: undefined,
     reachability: () => undefined,
+    inspect: async () => undefined,
     onRedisRequest: () => {},
     claim: async () => {},
     close: async () => {},
@@ -113,6 +118,7 @@ export function redisBackends(config: Config, logger: Logger, onError: (error: u
     replicas,
     redis,
     reachability: (options) => createReachability({ connections, keySpace, ...options }),
+    inspect: () => checkServer(redis.data, { keySpace }),
     onRedisRequest(listener) {
       observe = listener;
     },

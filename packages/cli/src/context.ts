@@ -19,6 +19,8 @@ export interface CliContext {
   client(): Promise<ParallaxClient>;
   /** Writes `value` as JSON with `--json`, else the text that `render` makes. */
   print<T>(value: T, render: (value: T) => string): void;
+  /** A table without lines, its columns two spaces apart. What draws it is loaded when it is first asked for. */
+  table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<string>;
 }
 
 /** Adds a command to the program, or to a group of it. */
@@ -40,6 +42,10 @@ export function createContext(program: Command, io: Io): CliContext {
       const { createClient } = await import("@parallax/client");
       const { urls, token } = globals();
       return createClient({ url: urls, ...(token ? { token } : {}) });
+    },
+    async table(head, rows) {
+      const { renderTable } = await import("./render/table.ts");
+      return renderTable(head, rows);
     },
     print(value, render) {
       io.out(globals().json ? JSON.stringify(value, undefined, io.isTty ? 2 : 0) : render(value));

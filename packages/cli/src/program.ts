@@ -1,6 +1,7 @@
 import { errorMessage, isParallaxError } from "@parallax/core";
 import { Command, CommanderError } from "commander";
 import { registerAgents } from "./commands/agents.ts";
+import { registerDoctor } from "./commands/doctor.ts";
 import { registerEvents } from "./commands/events.ts";
 import { registerExecutions } from "./commands/executions.ts";
 import { registerHaDrain } from "./commands/ha-drain.ts";
@@ -51,7 +52,7 @@ export function createProgram(options: ProgramOptions = {}): Command {
   for (const register of [registerHaStatus, registerHaStepDown, registerHaElect, registerHaDrain]) {
     register(ha, context);
   }
-  for (const register of [registerRun, registerExecutions, registerAgents, registerEvents]) {
+  for (const register of [registerRun, registerExecutions, registerAgents, registerEvents, registerDoctor]) {
     register(program, context);
   }
   return program;

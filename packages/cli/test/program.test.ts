@@ -128,7 +128,7 @@ describe("further commands", () => {
     expect(seen).toEqual([{ nodes: "5" }, true]);
   });
 
-  it.each([["start"], ["dev"], ["doctor"]])("of the control plane say how to get them: %s", async (name) => {
+  it.each([["start"], ["dev"], ["config"]])("of the control plane say how to get them: %s", async (name) => {
     const ran = await parallax([name, "--nodes", "3", "more"], {}, { commands: [registerElsewhere] });
     expect(ran.code).toBe(1);
     expect(ran.err).toContain("npm install --global @parallax/control-plane");

@@ -1,5 +1,7 @@
 import {
+  type ClusterDiagnosis,
   type DrainResult,
+  diagnoseCluster,
   drain,
   type EventTopic,
   elect,
@@ -39,6 +41,8 @@ export interface ParallaxClient {
   health(options?: CallOptions & { readonly probe?: "live" | "ready" }): Promise<Health>;
   /** Who is in the cluster and who leads. */
   haStatus(options?: CallOptions): Promise<HaStatus>;
+  /** What the answering node and the members that it reaches know about themselves. */
+  diagnose(options?: CallOptions): Promise<ClusterDiagnosis>;
   /** The leader gives up its lease. @throws ParallaxError `no_standby` if no healthy standby is there, and nothing has changed. */
   stepDown(options?: CallOptions): Promise<LeaderChange>;
   /** A new leader: asks the holder to step down and waits; with `force` deposes it, fenced, even if it cannot be reached. */
@@ -85,6 +89,11 @@ export function createClient(options: ClientOptions = {}): ParallaxClient {
       const input = { body: { force } };
       const base = { what: "electing a leader", operation: elect, input, repeatable: false };
       return requester.call({ ...base, waitMs: electionMs, ...signalOf(call) });
+    },
+    diagnose(call = {}) {
+      const what = "asking the nodes how they are";
+      const base = { what, operation: diagnoseCluster, input: {}, repeatable: true };
+      return requester.call({ ...base, ...signalOf(call) });
     },
     drain({ node, ...call } = {}) {
       const base = {

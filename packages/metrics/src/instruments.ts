@@ -110,7 +110,7 @@ function workInstruments(
 
 function storeInstruments(
   registry: Registry,
-): Pick<Metrics, "observeRedis" | "observeStore" | "countChange" | "countFenced"> {
+): Pick<Metrics, "observeRedis" | "observeStore" | "countChange" | "countFenced" | "staleWrites"> {
   const redis = timed(
     registry,
     "parallax_redis_request_duration_seconds",
@@ -133,6 +133,11 @@ function storeInstruments(
     "parallax_stale_writes_rejected_total",
     "Writes of this node that the store refused because they carried an old term.",
   );
+  let staleWrites = 0;
+  const countFenced = (): void => {
+    staleWrites += 1;
+    fenced.inc();
+  };
   const boundOutcome = createBound(maxOutcomes);
   const boundOperation = createBound(maxOutcomes);
   return {
@@ -143,9 +148,10 @@ function storeInstruments(
     },
     countChange(outcome) {
       changes.inc({ outcome: boundOutcome(outcome) });
-      if (outcome === "fenced") fenced.inc();
+      if (outcome === "fenced") countFenced();
     },
-    countFenced: () => fenced.inc(),
+    countFenced,
+    staleWrites: () => staleWrites,
   };
 }
 

@@ -82,6 +82,8 @@ export interface Metrics {
   countDisconnect(code: number): void;
   /** A write of this node was refused because it carried an old term. */
   countFenced(): void;
+  /** How many stale writes of this node were refused so far. */
+  staleWrites(): number;
   /**
    * A figure that is asked for at each scrape. Names begin with `parallax_`. One that throws is left out of that scrape.
    * @throws ParallaxError `invalid_metric` for another name, or one that is taken

@@ -38,6 +38,17 @@ export {
   listAgentsQuerySchema,
 } from "./http/agent.ts";
 export { type Aggregation, type AggregationStrategy, aggregationSchema } from "./http/aggregation.ts";
+export {
+  type AskedNode,
+  type ClusterDiagnosis,
+  clusterDiagnosisSchema,
+  type NodeDiagnosis,
+  nodeDiagnosisSchema,
+  type RedisConnectionState,
+  type RedisDiagnosis,
+  type RedisFinding,
+  type RedisServer,
+} from "./http/diagnosis.ts";
 export { type ErrorBody, errorBodySchema } from "./http/error-body.ts";
 export { type ErrorCode, errorStatuses, isErrorCode } from "./http/error-codes.ts";
 export {
@@ -91,6 +102,7 @@ export {
 } from "./http/ha.ts";
 export { type Health, type HealthCheck, type HealthStatus, healthSchema } from "./http/health.ts";
 export {
+  diagnoseCluster,
   drain,
   elect,
   type FileParams,

@@ -1,13 +1,6 @@
 import type { RegisterCommand } from "@parallax/cli";
-import { errorMessage } from "@parallax/core";
 import { Option } from "commander";
-import { createMemorySpace, memoryBackends, redisBackends, usesRedis } from "../backends.ts";
-import { type LoadedConfig, loadConfig, nodeIdOf } from "../config/load.ts";
-import type { Config } from "../config/schema.ts";
 import type { Setting } from "../config/sources.ts";
-import { createLogger } from "../log.ts";
-import { runNode } from "../node/run-node.ts";
-import { stopSignal } from "./stop-signal.ts";
 
 /** Flags of `parallax start`, and the key of the configuration that each of them sets. */
 const flags: Readonly<
@@ -46,28 +39,12 @@ export const registerStart: RegisterCommand = (parent, { io }) => {
       "after",
       "\nExample:\n  $ parallax start --ha --redis redis://localhost:6379 --node-id node-0 --port 8080",
     )
-    .action((options: StartOptions) => start(options, io.env));
+    .action(async (options: StartOptions) => {
+      // A node is a lot to load, and the other commands need none of it.
+      const { start } = await import("./run-start.ts");
+      await start({ file: options.config, environment: io.env, flags: settingsOf(options) });
+    });
 };
-
-async function start(
-  options: StartOptions,
-  environment: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
-  const load = (): LoadedConfig =>
-    loadConfig({ file: options.config, environment, flags: settingsOf(options) });
-  const { config, notes } = load();
-  const logger = createLogger(config.log, { node: nodeIdOf(config) });
-  for (const note of notes) logger.warn(note);
-  const onError = (error: unknown): void =>
-    logger.debug("a connection to Redis met an error", { error: errorMessage(error) });
-  const backends = usesRedis(config)
-    ? redisBackends(config, logger, onError)
-    : memoryBackends(createMemorySpace());
-  if (backends.kind === "memory")
-    logger.info("no Redis is configured: state is kept in memory, and is gone when this node stops");
-  const readTokens = (): Config["server"]["auth"]["tokens"] => load().config.server.auth.tokens;
-  await runNode({ config, backends, logger, readTokens }, stopSignal(logger));
-}
 
 function settingsOf(options: StartOptions): Setting[] {
   const given = Object.entries(flags).flatMap(([flag, { path }]) => {

@@ -2,8 +2,10 @@ import { existsSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { ParallaxError } from "@parallax/core";
 import type { z } from "zod";
+import { keysBelow } from "./keys.ts";
 import { type Config, configSchema } from "./schema.ts";
 import { type ConfigFile, type Origin, readConfigFile, readEnvironment, type Setting } from "./sources.ts";
+import { nearest } from "./spelling.ts";
 
 const defaultFile = "parallax.config.yaml";
 
@@ -27,6 +29,8 @@ export interface LoadedConfig {
   readonly config: Config;
   readonly notes: readonly string[];
   readonly file: string | undefined;
+  /** Who said what a key is. Undefined where it has its default. */
+  originOf(path: readonly string[]): Origin | undefined;
 }
 
 /**
@@ -38,17 +42,45 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const named = options.file ?? (options.environment.PARALLAX_CONFIG || undefined);
   const path = named ?? (existsSync(defaultFile) ? defaultFile : undefined);
   const file = path === undefined ? undefined : readConfigFile(path);
-  const settings = [...readEnvironment(options.environment), ...(options.flags ?? [])];
+  const environment = readEnvironment(options.environment);
+  const settings = [...environment.settings, ...(options.flags ?? [])];
   const { raw, notes } = merge(file, settings);
-  const misplaced = findMisplacedRedis(raw, file);
+  const apart = [...findMisplacedRedis(raw, file), ...environment.unreadable.map(unreadableFile)];
 
-  const parsed = configSchema.safeParse(raw);
-  if (parsed.success && misplaced.length === 0) return { config: parsed.data, notes, file: path };
+  const parsed = configSchema.safeParse(raw, { error: wrongType });
+  const originOf = (key: readonly string[]): Origin | undefined =>
+    isSet(raw, key) ? originOfPath(key, file, settings) : undefined;
+  if (parsed.success && apart.length === 0) return { config: parsed.data, notes, file: path, originOf };
   const found = parsed.success
     ? []
     : parsed.error.issues.flatMap((issue) => problemsOf(issue, file, settings));
-  const problems = [...misplaced, ...found.filter((problem) => problem.path !== "highAvailability.redis")];
+  // What is said of it apart is not said twice.
+  const said = new Set(apart.map((problem) => problem.path));
+  const problems = [...apart, ...found.filter((problem) => !said.has(problem.path))];
   throw new ParallaxError("invalid_config", describe(problems), { details: { problems } });
+}
+
+function unreadableFile(problem: {
+  readonly path: readonly string[];
+  readonly origin: Origin;
+  readonly file: string;
+}): ConfigProblem {
+  const message = `the file ${problem.file} can't be read; check the path and who may read it`;
+  return { path: problem.path.join("."), origin: problem.origin, message };
+}
+
+/** Words for what a key of one type was given of another. */
+function wrongType(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== "invalid_type") return undefined;
+  if (issue.expected === "object") return "write keys and their values below it, or remove it";
+  if (issue.expected === "array") return "write a list, such as [one, two]";
+  return issue.input === undefined ? "is missing; write it" : `write a ${issue.expected}`;
+}
+
+function isSet(raw: Raw, path: readonly string[]): boolean {
+  let value: unknown = raw;
+  for (const key of path) value = isRecord(value) ? value[key] : undefined;
+  return value !== undefined;
 }
 
 type Raw = Record<string, unknown>;
@@ -116,33 +148,20 @@ function problemsOf(
     issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
   return paths.map((path) => ({
     path: path.join("."),
-    origin: originOf(path, file, settings),
+    origin: originOfPath(path, file, settings),
     message: issue.code === "unrecognized_keys" ? unknownKey(path) : issue.message,
   }));
 }
 
 function unknownKey(path: readonly PropertyKey[]): string {
-  let schema: unknown = configSchema;
-  for (const key of path.slice(0, -1)) schema = Reflect.get(shapeOf(schema), key);
-  const known = Object.keys(shapeOf(schema));
+  const known = keysBelow(path.slice(0, -1));
+  const meant = nearest(String(path.at(-1)), known);
+  if (meant !== undefined)
+    return `there is no such key; write ${meant}, if that is what it means, or remove it`;
   return `there is no such key; remove it, or use one of ${known.join(", ")}`;
 }
 
-/** The keys that a schema knows, looked for behind defaults and transforms. */
-function shapeOf(schema: unknown): object {
-  let current: unknown = schema;
-  for (let depth = 0; depth < 8 && isRecord(Object(current)); depth += 1) {
-    if (typeof current !== "object" || current === null) return {};
-    if ("shape" in current && typeof current.shape === "object" && current.shape !== null)
-      return current.shape;
-    const definition: unknown = "def" in current ? current.def : undefined;
-    if (!isRecord(definition)) return {};
-    current = definition.innerType ?? definition.in;
-  }
-  return {};
-}
-
-function originOf(
+function originOfPath(
   path: readonly PropertyKey[],
   file: ConfigFile | undefined,
   settings: readonly Setting[],

@@ -1,63 +1,6 @@
-import { accessSync, constants } from "node:fs";
-import { parseDuration } from "@parallax/core";
 import { z } from "zod";
-
-const durationHint = "write a duration such as 250ms, 15s, 1m or 2h, or a number of milliseconds";
-
-/** A duration in whole milliseconds. */
-const duration = z
-  .union([z.string(), z.number()], { error: durationHint })
-  .transform((value, context): number => {
-    try {
-      return Math.round(parseDuration(value));
-    } catch {
-      context.issues.push({ code: "custom", message: durationHint, input: value });
-      return z.NEVER;
-    }
-  });
-
-const unitBytes = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
-const sizeHint = "write a size such as 512KiB, 1MiB or 2GiB, or a number of bytes";
-
-/** A size in bytes. */
-const size = z.union([z.string(), z.int()], { error: sizeHint }).transform((value, context): number => {
-  const [, amount, unit] = /^(\d+)(B|KiB|MiB|GiB)?$/.exec(String(value).trim()) ?? [];
-  const bytes = Number(amount) * unitBytes[isUnit(unit) ? unit : "B"];
-  if (bytes > 0) return bytes;
-  context.issues.push({ code: "custom", message: sizeHint, input: value });
-  return z.NEVER;
-});
-
-function isUnit(text: string | undefined): text is keyof typeof unitBytes {
-  return text !== undefined && Object.hasOwn(unitBytes, text);
-}
-
-const hostAndPort = z.string().regex(/^[^\s:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, "write host:port");
-const count = z.number().int().positive();
-/** Environment variables and flags are text. */
-const flag = z.union([z.boolean(), z.stringbool()], { error: "write true or false" });
-const portHint = "write a port from 0 to 65535";
-const port = z
-  .union([z.int(), z.string().regex(/^\d+$/).transform(Number)], { error: portHint })
-  .pipe(z.number().min(0, portHint).max(65_535, portHint));
-
-/** What no single value shows. */
-interface Relation {
-  readonly holds: boolean;
-  /** Within the section that is checked. */
-  readonly path: readonly string[];
-  readonly message: string;
-}
-
-/** Reports the relations of a section that don't hold. Each section has its own, so that one problem hides no other. */
-function holdTo<Section>(
-  relationsOf: (section: Section) => readonly Relation[],
-): (section: Section, context: z.RefinementCtx) => void {
-  return (section, context) => {
-    for (const { holds, path, message } of relationsOf(section))
-      if (!holds) context.addIssue({ code: "custom", path: [...path], message });
-  };
-}
+import { redis } from "./redis-schema.ts";
+import { count, duration, flag, holdTo, hostAndPort, port, size } from "./values.ts";
 
 const leaderElection = z
   .strictObject({
@@ -114,114 +57,77 @@ const memberHealth = z
   );
 
 const highAvailability = z.strictObject({
-  enabled: flag.default(false).describe("Whether several nodes share one Redis. Needs redis."),
+  enabled: flag.default(false).describe("Whether this is one of several nodes on one Redis. Needs `redis`."),
   clusterId: z
-    .string()
+    .string("write a text")
     .regex(/^[\w.-]{1,64}$/, "write 1 to 64 letters, digits, dots, dashes")
-    .default("default"),
+    .default("default")
+    .describe("The cluster's name. A node of another cluster on the same keys is refused."),
   leaderElection: leaderElection.prefault({}),
   memberHealth: memberHealth.prefault({}),
-  stateSync: z.strictObject({ batchSize: count.max(1000).default(128) }).prefault({}),
-});
-
-const pemFile = z.string().refine(isReadable, "name a PEM file that this process may read").optional();
-
-function isReadable(file: string): boolean {
-  try {
-    accessSync(file, constants.R_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const tls = z
-  .strictObject({
-    enabled: flag.default(true).describe("Whether to speak TLS; rediss:// in the URL does so, too."),
-    caFile: pemFile.describe("The authorities that vouch for Redis. Default: those that Node trusts."),
-    certFile: pemFile.describe("The certificate of this client, where Redis asks for one."),
-    keyFile: pemFile.describe("The key of that certificate."),
-    servername: z.string().min(1).optional().describe("The name in Redis's certificate. Default: the host."),
-  })
-  .superRefine(
-    holdTo(({ certFile, keyFile }) => [
-      {
-        holds: (certFile === undefined) === (keyFile === undefined),
-        path: [certFile === undefined ? "certFile" : "keyFile"],
-        message: "a certificate and its key go together; name both files",
-      },
-    ]),
-  );
-
-const sentinel = z.strictObject({
-  master: z.string().min(1),
-  nodes: z.array(hostAndPort).min(1),
-  username: z.string().optional().describe("The ACL user of the Sentinels themselves."),
-  password: z.string().optional(),
-  tls: flag.optional().describe("Whether the Sentinels speak TLS. Default: whether Redis does."),
-});
-
-const redis = z
-  .strictObject({
-    url: z
-      .string()
-      .regex(/^rediss?:\/\/.+/, "write redis://host:port or rediss://host:port")
-      .optional(),
-    cluster: z.strictObject({ nodes: z.array(hostAndPort).min(1) }).optional(),
-    sentinel: sentinel.optional(),
-    username: z.string().optional().describe("The ACL user. Default: the one in the URL."),
-    password: z.string().optional(),
-    tls: tls.optional(),
-    keyPrefix: z
-      .string()
-      .regex(/^[^{}\s]*$/, "write it without braces and spaces")
-      .default("parallax:"),
-    outageGrace: duration
-      .default(30_000)
-      .describe("How long a node that can't reach Redis still counts as ready."),
-    durability: z
-      .strictObject({ replicas: z.number().int().min(0).optional(), timeout: duration.default(1000) })
-      .prefault({}),
-    partitions: count
-      .max(256)
-      .default(16)
-      .describe("Only on Redis Cluster; fixed for the life of a cluster."),
-  })
-  .superRefine(
-    holdTo(({ cluster, sentinel }) => [
-      {
-        holds: !(cluster && sentinel),
-        path: ["sentinel"],
-        message: "can't stand beside redis.cluster; keep the one that your Redis is",
-      },
-    ]),
-  );
-
-const roles = ["api", "agent", "admin"] as const;
-
-const server = z.strictObject({
-  host: z.string().min(1).optional().describe("Default 127.0.0.1 without tokens, 0.0.0.0 with."),
-  port: port.default(8080),
-  drainTimeout: duration.default(30_000),
-  maxBody: size.default(1024 ** 2).describe("The longest request body."),
-  tls: z
+  stateSync: z
     .strictObject({
-      cert: z
-        .string()
-        .min(1)
-        .describe("File of the certificate and its chain, PEM; read again when it changes."),
-      key: z.string().min(1).describe("File of its key, PEM."),
-    })
-    .optional()
-    .describe("HTTPS and WSS instead of HTTP and WS. The certificate names what node.address names."),
-  auth: z
-    .strictObject({
-      tokens: z
-        .array(z.strictObject({ token: z.string().min(8, "use 8 characters or more"), role: z.enum(roles) }))
-        .default([]),
+      batchSize: count
+        .max(1000, "write a whole number up to 1000")
+        .default(128)
+        .describe("How many changes or events travel to Redis together."),
     })
     .prefault({}),
 });
+
+const roles = ["api", "agent", "admin"] as const;
+
+const server = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1, "write an address")
+      .optional()
+      .describe("Where to listen. Default 127.0.0.1 without tokens, 0.0.0.0 with."),
+    port: port.default(8080).describe("0 takes a free one."),
+    drainTimeout: duration.default(30_000).describe("How long a drain may take."),
+    terminationGrace: duration
+      .optional()
+      .describe(
+        "What the platform waits between SIGTERM and SIGKILL; longer than drainTimeout. `doctor` compares them.",
+      ),
+    maxBody: size.default(1024 ** 2).describe("The longest request body."),
+    tls: z
+      .strictObject({
+        cert: z
+          .string("write a path")
+          .min(1, "write a path")
+          .describe("File of the certificate and its chain, PEM; read again when it changes."),
+        key: z.string("write a path").min(1, "write a path").describe("File of its key, PEM."),
+      })
+      .optional()
+      .describe("HTTPS and WSS instead of HTTP and WS. The certificate names what node.address names."),
+    auth: z
+      .strictObject({
+        tokens: z
+          .array(
+            z.strictObject({
+              token: z.string("write a text").min(8, "use 8 characters or more"),
+              role: z.enum(roles, "write api, agent or admin"),
+            }),
+          )
+          .default([])
+          .describe(
+            "`[{ token, role }]`; `api` runs and reads, `agent` connects agents, `admin` does everything. None: everybody may.",
+          )
+          .meta({ secret: true }),
+      })
+      .prefault({}),
+  })
+  .superRefine(
+    holdTo(({ drainTimeout, terminationGrace }) => [
+      {
+        holds: terminationGrace === undefined || terminationGrace > drainTimeout,
+        path: ["terminationGrace"],
+        message: "must be longer than drainTimeout, or the drain is cut off; raise it, or shorten the drain",
+      },
+    ]),
+  );
 
 /** `parallax.config.yaml`: every key, its default and its meaning. Durations come out in milliseconds, sizes in bytes. */
 export const configSchema = z
@@ -231,20 +137,37 @@ export const configSchema = z
     node: z
       .strictObject({
         id: z
-          .string()
+          .string("write a text")
           .regex(/^[\w.-]{1,128}$/, "write 1 to 128 letters, digits, dots, dashes")
-          .optional(),
-        address: hostAndPort.optional(),
-        zone: z.string().min(1).optional(),
+          .optional()
+          .describe("This node's id, its own among all nodes. Default: the host name."),
+        address: hostAndPort
+          .optional()
+          .describe(
+            "Where other nodes reach this one, and what `/ha/status` shows. Default: the first address that is not internal, and the port.",
+          ),
+        zone: z
+          .string("write a text")
+          .min(1, "write a name")
+          .optional()
+          .describe("The zone that it runs in; `doctor` wants members in several."),
       })
       .prefault({}),
     server: server.prefault({}),
-    patterns: z.strictObject({ directory: z.string().min(1).default("./patterns") }).prefault({}),
+    patterns: z
+      .strictObject({
+        directory: z
+          .string()
+          .min(1, "write a path")
+          .default("./patterns")
+          .describe("Patterns that are stored at the start, one YAML file each."),
+      })
+      .prefault({}),
     executions: z
       .strictObject({
-        retention: duration.default(86_400_000),
-        maxFinished: count.default(1_000_000),
-        defaultTimeout: duration.default(60_000),
+        retention: duration.default(86_400_000).describe("How long a finished execution is kept."),
+        maxFinished: count.default(1_000_000).describe("How many finished executions are kept."),
+        defaultTimeout: duration.default(60_000).describe("The time limit where a pattern has none."),
         maxOpen: count
           .default(100_000)
           .describe("How many open executions a node holds; then it answers 503."),
@@ -265,8 +188,14 @@ export const configSchema = z
       .prefault({}),
     log: z
       .strictObject({
-        level: z.enum(["debug", "info", "warn", "error"]).default("info"),
-        format: z.enum(["json", "pretty"]).default("json"),
+        level: z
+          .enum(["debug", "info", "warn", "error"], "write debug, info, warn or error")
+          .default("info")
+          .describe("`SIGUSR2` turns `debug` on and off in a running node."),
+        format: z
+          .enum(["json", "pretty"], "write json or pretty")
+          .default("json")
+          .describe("`json`, one object a line, or `pretty`, for people."),
       })
       .prefault({}),
   })

@@ -74,7 +74,7 @@ function readText(file: string): string {
 }
 
 /** What each environment variable sets. A variable with `_FILE` behind its name names a file that holds the value. */
-const variables: Readonly<Record<string, readonly string[]>> = {
+export const variables: Readonly<Record<string, readonly string[]>> = {
   PARALLAX_HA_ENABLED: ["highAvailability", "enabled"],
   PARALLAX_HA_CLUSTER_ID: ["highAvailability", "clusterId"],
   PARALLAX_HA_LEASE_DURATION: ["highAvailability", "leaderElection", "leaseDuration"],
@@ -84,31 +84,63 @@ const variables: Readonly<Record<string, readonly string[]>> = {
   PARALLAX_REDIS_CA_FILE: ["redis", "tls", "caFile"],
   PARALLAX_NODE_ID: ["node", "id"],
   PARALLAX_ADVERTISE_ADDRESS: ["node", "address"],
+  PARALLAX_NODE_ZONE: ["node", "zone"],
   PARALLAX_HOST: ["server", "host"],
   PARALLAX_PORT: ["server", "port"],
   PARALLAX_DRAIN_TIMEOUT: ["server", "drainTimeout"],
+  PARALLAX_TERMINATION_GRACE: ["server", "terminationGrace"],
   PARALLAX_API_TOKEN: ["server", "auth", "tokens"],
+  PARALLAX_LOG_LEVEL: ["log", "level"],
+  PARALLAX_LOG_FORMAT: ["log", "format"],
 };
-const secrets = ["PARALLAX_API_TOKEN", "PARALLAX_REDIS_URL", "PARALLAX_REDIS_PASSWORD"];
+/** Those that may come from files, too. */
+export const secretVariables: readonly string[] = [
+  "PARALLAX_API_TOKEN",
+  "PARALLAX_REDIS_URL",
+  "PARALLAX_REDIS_PASSWORD",
+];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The settings of the environment. Empty variables count as absent. */
-export function readEnvironment(environment: Environment): Setting[] {
-  return Object.entries(variables).flatMap(([variable, path]) => {
-    const found = textOf(variable, environment);
-    if (!found) return [];
-    const value = variable === "PARALLAX_API_TOKEN" ? parseTokens(found.text) : found.text;
-    return [{ path, value, origin: { source: "environment" as const, variable: found.variable } }];
-  });
+/** What the environment sets, and which of its files can't be read. Empty variables count as absent. */
+export interface EnvironmentSettings {
+  readonly settings: readonly Setting[];
+  readonly unreadable: readonly {
+    readonly path: readonly string[];
+    readonly origin: Origin;
+    readonly file: string;
+  }[];
 }
 
-function textOf(variable: string, environment: Environment): { text: string; variable: string } | undefined {
-  const text = environment[variable];
-  if (text) return { text, variable };
-  const fileVariable = `${variable}_FILE`;
-  const file = secrets.includes(variable) ? environment[fileVariable] : undefined;
-  return file ? { text: readText(file).trim(), variable: fileVariable } : undefined;
+export function readEnvironment(environment: Environment): EnvironmentSettings {
+  const settings: Setting[] = [];
+  const unreadable: EnvironmentSettings["unreadable"][number][] = [];
+  for (const [variable, path] of Object.entries(variables)) {
+    const fileVariable = `${variable}_FILE`;
+    const file = secretVariables.includes(variable) ? environment[fileVariable] : undefined;
+    const given = environment[variable];
+    if (given) settings.push(settingOf(variable, path, variable, given));
+    else if (file) {
+      const text = tryReadText(file);
+      if (text === undefined)
+        unreadable.push({ path, origin: { source: "environment", variable: fileVariable }, file });
+      else settings.push(settingOf(variable, path, fileVariable, text.trim()));
+    }
+  }
+  return { settings, unreadable };
+}
+
+function settingOf(variable: string, path: readonly string[], shownAs: string, text: string): Setting {
+  const value = variable === "PARALLAX_API_TOKEN" ? parseTokens(text) : text;
+  return { path, value, origin: { source: "environment", variable: shownAs } };
+}
+
+function tryReadText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 /** `role:token,role:token`; a bare token is an admin's. */

@@ -11,6 +11,7 @@ import {
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { Catalog } from "../executions/catalog.ts";
 import type { HighAvailability } from "../high-availability.ts";
+import type { DiagnoseCluster } from "../observe/cluster-diagnosis.ts";
 import { type ClusterMetrics, passedOnHeader } from "../observe/cluster-metrics.ts";
 import type { Patterns } from "../patterns/registry.ts";
 import { type AgentRoutesOptions, addAgentRoutes } from "./agents.ts";
@@ -54,6 +55,8 @@ export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, 
   readonly metrics: (accept: string | undefined) => Promise<Exposition>;
   /** `/metrics/cluster` */
   readonly clusterMetrics: ClusterMetrics["expose"];
+  /** `/ha/diagnosis` */
+  readonly diagnose: DiagnoseCluster;
   readonly onAnswered: (request: AnsweredRequest) => void;
 }
 
@@ -84,7 +87,7 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   addAgentRoutes(router, options);
   addPatternRoutes(router, options.patterns);
   addEventRoutes(router, options);
-  addHaRoutes(router, options.ha);
+  addHaRoutes(router, options.ha, options.diagnose);
   addReferenceRoutes(router, options);
   return app;
 }

@@ -2,6 +2,7 @@ import { type Clock, errorMessage, isParallaxError, type Logger, runGroup } from
 import { auditAgents } from "../executions/audit.ts";
 import type { HighAvailability } from "../high-availability.ts";
 import { nodeMessageSchema } from "../node-messages.ts";
+import { logLeaders } from "../observe/log-leaders.ts";
 import { readPatterns } from "../patterns/directory.ts";
 import type { NodeParts } from "./assemble.ts";
 
@@ -18,6 +19,7 @@ export async function live(
   const { membership, candidacy, reachability, health, logger } = node;
   const unlisten = listenToNodes(node, ha);
   const unfollow = followMembership(node);
+  const unlog = logLeaders(node);
   try {
     await runGroup([
       { name: "reachability", run: (stop) => (reachability ? reachability.run(stop) : aborted(stop)) },
@@ -30,6 +32,7 @@ export async function live(
   } finally {
     health.markStopped();
     unfollow();
+    unlog();
     unlisten();
     logger.info("stopped");
   }

@@ -2,6 +2,8 @@ import type { Hono } from "hono";
 import { createHighAvailability, type HighAvailability } from "../high-availability.ts";
 import { type AppEnvironment, createApp } from "../http/app.ts";
 import type { Authenticator } from "../http/auth.ts";
+import { createClusterDiagnosis } from "../observe/cluster-diagnosis.ts";
+import { diagnose } from "../observe/diagnosis.ts";
 import { version } from "../version.ts";
 import { lineLimit } from "../work.ts";
 import { createAdmission } from "./admission.ts";
@@ -61,6 +63,7 @@ export function createRoutes(
     health: (request) => health.handle(request),
     metrics: (accept) => metrics.expose(accept),
     clusterMetrics: (request) => clusterMetrics.expose(request),
+    diagnose: createClusterDiagnosis({ ...node, diagnose: () => diagnose(node, version) }),
     onAnswered(request) {
       if (request.route.startsWith("/api")) traffic.lastMs = clock.now();
       metrics.observeHttp(request);

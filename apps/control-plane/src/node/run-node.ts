@@ -12,6 +12,7 @@ import type { ConnectionLimits } from "../agents/doorkeeper.ts";
 import { createGateway } from "../agents/gateway.ts";
 import type { Backends } from "../backends.ts";
 import { addressOf, hostOf, nodeIdOf } from "../config/load.ts";
+import { addressOfRedis } from "../config/places.ts";
 import type { Config } from "../config/schema.ts";
 import { createAuthenticator, type TokenEntry } from "../http/auth.ts";
 import { reloadTokens } from "../http/reload-tokens.ts";
@@ -121,7 +122,7 @@ async function connect(backends: Backends, config: Config, signal: AbortSignal):
   await redis?.data.ready({ timeoutMs: connectTimeoutMs, signal }).catch((cause: unknown) => {
     if (isParallaxError(cause, "redis_auth")) throw refused(config, cause);
     const wait = formatDuration(connectTimeoutMs);
-    const message = `connecting to Redis at ${describeRedis(config)}: no connection within ${wait}; check that it runs, and its address`;
+    const message = `connecting to Redis at ${addressOfRedis(config)}: no connection within ${wait}; check that it runs, and its address`;
     throw new ParallaxError("redis_unreachable", message, { cause });
   });
   await backends.claim(config.highAvailability.clusterId);
@@ -133,16 +134,9 @@ function connectionLimits({ agents }: Config): ConnectionLimits {
 }
 
 function refused(config: Config, cause: ParallaxError): ParallaxError<"redis_auth"> {
-  const where = describeRedis(config);
+  const where = addressOfRedis(config);
   const message = `connecting to Redis at ${where}: it refuses the user or the password; correct those in redis.url, or redis.username and redis.password (PARALLAX_REDIS_PASSWORD)`;
   return new ParallaxError("redis_auth", message, { cause });
-}
-
-/** Where Redis is, without secrets. */
-function describeRedis({ redis: { url, cluster, sentinel } }: Config): string {
-  if (cluster) return cluster.nodes.join(", ");
-  if (sentinel) return `${sentinel.master} of ${sentinel.nodes.join(", ")}`;
-  return url === undefined ? "nowhere" : new URL(url).host;
 }
 
 /** Where this machine reaches the node. */

@@ -46,6 +46,7 @@ server:
   host: 0.0.0.0
   port: 9000
   drainTimeout: 1m
+  terminationGrace: 90s
   maxBody: 2MiB
   tls: { cert: /etc/tls.crt, key: /etc/tls.key }
   auth: { tokens: [{ token: "12345678", role: api }, { token: "87654321", role: agent }] }
@@ -98,6 +99,7 @@ describe("the configuration's schema", () => {
         host: "0.0.0.0",
         port: 9000,
         drainTimeout: 60_000,
+        terminationGrace: 90_000,
         maxBody: 2 * 1024 ** 2,
         tls: { cert: "/etc/tls.crt", key: "/etc/tls.key" },
         auth: {
@@ -171,7 +173,10 @@ describe("the configuration's schema", () => {
     ["server: { port: 70000 }", "server.port: write a port from 0 to 65535"],
     ["highAvailability: { enabled: maybe }", "highAvailability.enabled: write true or false"],
     ["highAvailability: { clusterId: 'a b' }", "highAvailability.clusterId: write 1 to 64 letters"],
-    ["highAvailability: { stateSync: { batchSize: 5000 } }", "highAvailability.stateSync.batchSize: Too big"],
+    [
+      "highAvailability: { stateSync: { batchSize: 5000 } }",
+      "highAvailability.stateSync.batchSize: write a whole number up to 1000",
+    ],
     ["redis: { url: 'http://redis:6379' }", "redis.url: write redis://host:port or rediss://host:port"],
     ["redis: { cluster: { nodes: [redis] } }", "redis.cluster.nodes.0: write host:port"],
     [
@@ -180,12 +185,21 @@ describe("the configuration's schema", () => {
     ],
     ["redis: { keyPrefix: 'a{b}' }", "redis.keyPrefix: write it without braces and spaces"],
     ["node: { address: localhost }", "node.address: write host:port"],
-    ["log: { level: loud }", 'log.level: Invalid option: expected one of "debug"'],
+    ["log: { level: loud }", "log.level: write debug, info, warn or error"],
     [
       "server: { auth: { tokens: [{ token: short, role: api }] } }",
       "server.auth.tokens.0.token: use 8 characters or more",
     ],
-    ["server: { auth: { tokens: [{ token: '12345678', role: root }] } }", "server.auth.tokens.0.role: "],
+    [
+      "server: { auth: { tokens: [{ token: '12345678', role: root }] } }",
+      "server.auth.tokens.0.role: write api",
+    ],
+    ["server: 8080", "server: write keys and their values below it, or remove it"],
+    ["redis: { password: 1234 }", "redis.password: write a text; put a number into quotes"],
+    ["redis: { sentinel: { nodes: ['a:1'] } }", "redis.sentinel.master: is missing; write it"],
+    ["redis: { cluster: { nodes: 'a:1' } }", "redis.cluster.nodes: write a list"],
+    ["server: { terminationGrace: 30s }", "server.terminationGrace: must be longer than drainTimeout"],
+    ["server: { prot: 1 }", "server.prot: there is no such key; write port, if that is what it means"],
   ])("refuses %s", (yaml, problem) => {
     const { problems } = refusal(yaml);
     expect(problems).toEqual([expect.stringContaining(`1 ${problem}`)]);

@@ -9,15 +9,19 @@ describe("the environment", () => {
     ["PARALLAX_HA_LEASE_DURATION", "20s", ["highAvailability", "leaderElection", "leaseDuration"]],
     ["PARALLAX_REDIS_URL", "redis://a:1", ["redis", "url"]],
     ["PARALLAX_REDIS_USERNAME", "ann", ["redis", "username"]],
-    ["PARALLAX_REDIS_PASSWORD", "secret", ["redis", "password"]],
     ["PARALLAX_REDIS_CA_FILE", "/etc/ca.crt", ["redis", "tls", "caFile"]],
     ["PARALLAX_NODE_ID", "node-1", ["node", "id"]],
     ["PARALLAX_ADVERTISE_ADDRESS", "10.0.0.1:80", ["node", "address"]],
     ["PARALLAX_HOST", "0.0.0.0", ["server", "host"]],
     ["PARALLAX_PORT", "80", ["server", "port"]],
     ["PARALLAX_DRAIN_TIMEOUT", "5s", ["server", "drainTimeout"]],
+    ["PARALLAX_TERMINATION_GRACE", "45s", ["server", "terminationGrace"]],
+    ["PARALLAX_NODE_ZONE", "zone-a", ["node", "zone"]],
+    ["PARALLAX_REDIS_PASSWORD", "secret", ["redis", "password"]],
+    ["PARALLAX_LOG_LEVEL", "debug", ["log", "level"]],
+    ["PARALLAX_LOG_FORMAT", "pretty", ["log", "format"]],
   ])("sets by %s", (variable, value, path) => {
-    expect(readEnvironment({ [variable]: value })).toEqual([
+    expect(readEnvironment({ [variable]: value }).settings).toEqual([
       { path, value, origin: { source: "environment", variable } },
     ]);
   });
@@ -38,7 +42,7 @@ describe("the environment", () => {
   });
 
   it("counts empty variables as absent", () => {
-    expect(readEnvironment({ PARALLAX_PORT: "", PARALLAX_API_TOKEN: "" })).toEqual([]);
+    expect(readEnvironment({ PARALLAX_PORT: "", PARALLAX_API_TOKEN: "" }).settings).toEqual([]);
   });
 
   it.each([
@@ -55,23 +59,30 @@ describe("the environment", () => {
     (variable, content, path, value) => {
       const file = temporaryFile("secret", content);
       const origin = { source: "environment", variable: `${variable}_FILE` };
-      expect(readEnvironment({ [`${variable}_FILE`]: file })).toEqual([{ path, value, origin }]);
+      expect(readEnvironment({ [`${variable}_FILE`]: file }).settings).toEqual([{ path, value, origin }]);
     },
   );
 
   it("prefers the variable itself to its file", () => {
     const environment = { PARALLAX_REDIS_URL: "redis://a:1", PARALLAX_REDIS_URL_FILE: "/nowhere" };
-    expect(readEnvironment(environment)).toMatchObject([{ value: "redis://a:1" }]);
+    expect(readEnvironment(environment).settings).toMatchObject([{ value: "redis://a:1" }]);
   });
 
   it("takes nothing but secrets from files", () => {
-    expect(readEnvironment({ PARALLAX_NODE_ID_FILE: "/nowhere" })).toEqual([]);
+    expect(readEnvironment({ PARALLAX_NODE_ID_FILE: "/nowhere" }).settings).toEqual([]);
   });
 
-  it("names a secret's file that can't be read", () => {
-    expect(refusal("", { environment: { PARALLAX_REDIS_URL_FILE: "/nowhere/secret" } }).message).toMatch(
-      /^reading \/nowhere\/secret: the file can't be read; /,
-    );
+  it("names every secret's file that can't be read, beside whatever else is wrong", () => {
+    const environment = {
+      PARALLAX_REDIS_URL_FILE: "/nowhere/url",
+      PARALLAX_API_TOKEN_FILE: "/nowhere/tokens",
+      PARALLAX_PORT: "http",
+    };
+    expect([...refusal("", { environment }).problems].sort()).toEqual([
+      "PARALLAX_API_TOKEN_FILE server.auth.tokens: the file /nowhere/tokens can't be read; check the path and who may read it",
+      "PARALLAX_PORT server.port: write a port from 0 to 65535",
+      "PARALLAX_REDIS_URL_FILE redis.url: the file /nowhere/url can't be read; check the path and who may read it",
+    ]);
   });
 
   it("does not show a token that is refused", () => {

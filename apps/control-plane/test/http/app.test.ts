@@ -37,6 +37,7 @@ describe("the HTTP API", () => {
       health: unused,
       metrics: unused,
       clusterMetrics: unused,
+      diagnose: unused,
       onAnswered: unused,
     });
     const routes = app.routes

@@ -94,4 +94,10 @@ describeBackend("redis-standalone", "dashboards and alerts", () => {
     for (const label of [...grouped.map((each) => each.trim()), ...matched])
       if (!ofTheScrape.has(label)) expect([...labels], `labels of ${[...names].join(", ")}`).toContain(label);
   });
+
+  it("point to runbooks that are there", () => {
+    const links = deploy("prometheus/alerts.yml").match(/docs\/operations\/[\w-]+\.md/g) ?? [];
+    expect(links.length).toBeGreaterThan(0);
+    for (const link of links) expect(() => deploy(`../${link}`), link).not.toThrow();
+  });
 });

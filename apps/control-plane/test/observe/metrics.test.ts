@@ -1,4 +1,4 @@
-import { eventually, freePort } from "@parallax/testing";
+import { describeBackend, eventually, freePort, type RedisFixture, startRedis } from "@parallax/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { passedOnHeader } from "../../src/observe/cluster-metrics.ts";
 import { type LocalNodes, startNodes, workPattern } from "../support/local-nodes.ts";
@@ -10,12 +10,13 @@ function sampleOf(text: string, sample: string): number {
   return Number(line?.slice(sample.length + 1) ?? Number.NaN);
 }
 
-describe("the metrics of running nodes", () => {
+describeBackend("redis-standalone", "the metrics of running nodes", () => {
+  let redis: RedisFixture;
   let nodes: LocalNodes;
 
   beforeAll(async () => {
-    // They share their memory, whatever Redis is named.
-    nodes = await startNodes(0, { "highAvailability.enabled": true, "redis.url": "redis://127.0.0.1:1" });
+    redis = await startRedis();
+    nodes = await startNodes(0, { "highAvailability.enabled": true, "redis.url": redis.url });
     const ports = await Promise.all([freePort(), freePort(), freePort()]);
     for (const [index, port] of ports.entries()) {
       const address = { "server.port": port, "node.address": `127.0.0.1:${port}` };
@@ -25,7 +26,10 @@ describe("the metrics of running nodes", () => {
     await nodes.agent({ at: 1, handler: async ({ input }) => ({ result: input, confidence: 1 }) });
     await nodes.client(0).executions.run({ pattern: "echo", input: 1 });
   });
-  afterAll(() => nodes.stop());
+  afterAll(async () => {
+    await nodes.stop();
+    await redis.stop();
+  });
 
   const metrics = async (index: number, path = "/metrics"): Promise<string> =>
     (await call(`${nodes.node(index).url}${path}`)).text;
@@ -65,6 +69,9 @@ describe("the metrics of running nodes", () => {
     expect(sampleOf(holder, "parallax_agent_connections_total")).toBe(1);
     expect(sampleOf(holder, "parallax_agent_frames_received_total")).toBeGreaterThan(1);
     expect(sampleOf(owner, "parallax_event_loop_busy_seconds_total")).toBeGreaterThan(0);
+    expect(sampleOf(owner, 'parallax_redis_up{role="data"}')).toBe(1);
+    const request = 'parallax_redis_request_duration_seconds_count{role="data",outcome="ok"}';
+    expect(sampleOf(owner, request)).toBeGreaterThan(0);
     const duties = (await Promise.all([0, 1, 2].map((index) => metrics(index)))).join("\n");
     expect(duties).toMatch(/parallax_duty_duration_seconds_count\{duty="recovery",ok="true"\} \d+/);
   });

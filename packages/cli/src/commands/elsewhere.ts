@@ -4,10 +4,10 @@ import type { RegisterCommand } from "../context.ts";
 const descriptions = {
   start: "run a node",
   dev: "run a local cluster, with agents",
-  doctor: "look for what is wrong, and say how to mend it",
+  config: "check and show the configuration of a node",
 } as const;
 
-/** `start`, `dev` and `doctor` come with the control plane: without it, they say how to get it. */
+/** `start`, `dev` and `config` come with the control plane: without it, they say how to get it. */
 export const registerElsewhere: RegisterCommand = (parent) => {
   for (const [name, description] of Object.entries(descriptions)) {
     parent

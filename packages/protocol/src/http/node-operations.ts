@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { ObjectSchema } from "../object-schema.ts";
+import { type ClusterDiagnosis, clusterDiagnosisSchema } from "./diagnosis.ts";
 import {
   type DrainRequest,
   type DrainResult,
@@ -24,6 +25,20 @@ export const getClusterStatus: Operation<HaStatus> = {
   role: undefined,
   input: noInput,
   answer: { statuses: { 200: "The members, sorted by id." }, schema: haStatusSchema },
+  errors: [],
+};
+
+export const diagnoseCluster: Operation<ClusterDiagnosis> = {
+  id: "diagnoseCluster",
+  method: "GET",
+  path: "/ha/diagnosis",
+  tag: "cluster",
+  summary: "What the nodes know about themselves",
+  description:
+    "The node that answers, and every other member that it reaches: Redis as they see it, leadership, subscriptions, settings. `parallax doctor` judges by it.",
+  role: "api",
+  input: noInput,
+  answer: { statuses: { 200: "The node that answers first." }, schema: clusterDiagnosisSchema },
   errors: [],
 };
 
