@@ -58,7 +58,7 @@ describeBackend("redis-standalone", "lease store", () => {
       ["FLUSHALL", {}],
       ["FLUSHDB", {}],
       ["SWAPDB", {}],
-      ["an eviction", { maxmemory: "4mb", "maxmemory-policy": "allkeys-lru" }],
+      ["an eviction", { maxmemory: "8mb", "maxmemory-policy": "allkeys-lru" }],
     ])(
       "L2: a server that has seen %s does not take an absent record for a first start",
       async (how, config) => {
@@ -68,7 +68,7 @@ describeBackend("redis-standalone", "lease store", () => {
           await using store = redisLeaseStore(connections, { keySpace });
           await eventually(async () => (await store.read()).storeRemembersMs >= 1000);
           if (how === "an eviction") {
-            for (let index = 0; index < 60; index += 1)
+            for (let index = 0; index < 100; index += 1)
               await fresh.send("SET", `filler:${index}`, "x".repeat(100_000));
           } else {
             await fresh.send(how, ...(how === "SWAPDB" ? [0, 1] : []));
