@@ -49,17 +49,18 @@ function toldAt(
   return undefined;
 }
 
-/** For each cluster, milliseconds from `sinceMs` until the last observer was told. */
+/** For each cluster, milliseconds from its departure until the last observer was told. */
 async function untilAllTold(
   observers: readonly MemberProcess[],
   what: "failed" | "left",
   member: string,
-  sinceMs: number,
+  departedAtMs: (cluster: string) => number,
 ): Promise<Map<string, number>> {
   return eventually(
     () => {
       const delays = new Map<string, number>();
       for (const cluster of clusters) {
+        const sinceMs = departedAtMs(cluster);
         const moments = observers.map((observer) => toldAt(observer, what, cluster, member, sinceMs));
         if (moments.some((moment) => moment === undefined)) return undefined;
         delays.set(cluster, Math.max(...moments.map((moment) => (moment ?? 0) - sinceMs)));
@@ -91,12 +92,14 @@ for (let round = 0; round < kills + leaves; round += 1) {
   const sinceMs = nowMs();
   if (round < kills) {
     await victim.process.kill();
-    note("killed", await untilAllTold(observers, "failed", victim.id, sinceMs));
+    note("killed", await untilAllTold(observers, "failed", victim.id, () => sinceMs));
   } else {
-    await victim.process.stop();
-    const leaving = victim.lines().find(({ what }) => what === "leaving");
-    if (leaving?.what !== "leaving") throw new Error(`${victim.id} did not say that it leaves`);
-    note("left", await untilAllTold(observers, "left", victim.id, leaving.atMs));
+    await victim.process.stop({ timeoutMs: 60_000 });
+    const leaving = new Map(
+      victim.lines().flatMap((line) => (line.what === "leaving" ? [[line.cluster, line.atMs]] : [])),
+    );
+    const leftAt = (cluster: string): number => leaving.get(cluster) ?? Number.NaN;
+    note("left", await untilAllTold(observers, "left", victim.id, leftAt));
   }
   await members.restart(index);
   await members.allSeen();

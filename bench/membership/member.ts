@@ -22,10 +22,10 @@ local function now_ms()
 end
 `);
 const connections = createConnections({ url });
-const stopping = new AbortController();
 
 /** The name of a cluster begins with that of its preset. */
-function start(cluster: string): { readonly membership: Membership; readonly running: Promise<void> } {
+function start(cluster: string): { readonly membership: Membership; leave(): Promise<void> } {
+  const stopping = new AbortController();
   const membership = createMembership({
     ...(cluster.startsWith("fast") ? membershipPresets.fast : membershipPresets.default),
     store: storeWith(connections, scripts, { keySpace: createKeySpace({ prefix: `${cluster}:` }) }),
@@ -36,7 +36,15 @@ function start(cluster: string): { readonly membership: Membership; readonly run
     const member = "member" in event ? event.member : nodeId;
     say({ what: event.type, cluster, member, atMs: nowMs() });
   });
-  return { membership, running: membership.run({ signal: stopping.signal }) };
+  const running = membership.run({ signal: stopping.signal });
+  return {
+    membership,
+    async leave() {
+      say({ what: "leaving", cluster, member: nodeId, atMs: nowMs() });
+      stopping.abort();
+      await running;
+    },
+  };
 }
 
 const members = clusterNames.split(",").map(start);
@@ -53,9 +61,8 @@ setInterval(() => {
 }, 50);
 
 process.once("SIGTERM", async () => {
-  say({ what: "leaving", atMs: nowMs() });
-  stopping.abort();
-  await Promise.all(members.map(({ running }) => running));
+  // One after the other, as each of them would leave alone.
+  for (const { leave } of members) await leave();
   await connections.close();
   process.exit(0);
 });

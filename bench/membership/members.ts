@@ -10,13 +10,12 @@ export type PresetName = (typeof presetNames)[number];
 /** What a process writes. */
 export type Line =
   | {
-      readonly what: MembershipEvent["type"];
+      readonly what: MembershipEvent["type"] | "leaving";
       readonly cluster: string;
       readonly member: string;
       readonly atMs: number;
     }
-  | { readonly what: "sees"; readonly count: number }
-  | { readonly what: "leaving"; readonly atMs: number };
+  | { readonly what: "sees"; readonly count: number };
 
 /** By how many milliseconds Redis's clock was stepped. */
 export const stepKey = "bench:stepped";

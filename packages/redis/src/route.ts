@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from "ioredis";
+import { createRedirects } from "./redirects.ts";
 import type { Client } from "./request.ts";
 
 /** Which server a command goes to. */
@@ -28,11 +29,11 @@ function createSingleRoute(client: Redis): Route {
  * unhandled.
  */
 function createClusterRoute(cluster: Cluster): Route {
-  /** What redirections said since the slots were last read. */
-  const redirected = new Map<number, string>();
+  const redirects = createRedirects();
   /** Nodes that redirections named, and that no list of slots has yet. */
   const newcomers = new Map<string, Redis>();
-  cluster.on("refresh", () => redirected.clear());
+  const listed = (slot: number): string | undefined => cluster.slots[slot]?.[0];
+  cluster.on("refresh", () => redirects.listed(listed));
   cluster.on("close", () => {
     for (const node of newcomers.values()) node.disconnect();
   });
@@ -60,13 +61,16 @@ function createClusterRoute(cluster: Cluster): Route {
   return {
     nodeOf(slot) {
       if (slot === undefined) return cluster.nodes("master").find(({ status }) => status === "ready");
-      const moved = redirected.get(slot);
-      if (moved !== undefined) return nodeAt(moved);
-      const address = cluster.slots[slot]?.[0];
-      return address === undefined ? undefined : known(address);
+      const moved = redirects.of(slot);
+      const there = moved === undefined ? undefined : nodeAt(moved);
+      if (there?.status === "ready") return there;
+      const address = listed(slot);
+      const owner = address === undefined ? undefined : known(address);
+      // Whoever was named may have died since, and the list may know who has taken over.
+      return owner?.status === "ready" ? owner : there;
     },
     nodeAt,
-    moved: (slot, address) => void redirected.set(slot, address),
+    moved: (slot, address) => redirects.moved(slot, mappedAddress(cluster, address)),
     refresh: () => cluster.refreshSlotsCache(),
   };
 }

@@ -1,0 +1,207 @@
+// The guards that callers rely on, each with a way to break it. `pnpm mutate` requires a test to fail for each.
+
+/** @typedef {import("../../scripts/mutate.mjs").Mutation} Mutation */
+
+/** @type {(file: string, tests: Mutation["tests"]) => (guard: string, find: string, replace: string) => Mutation} */
+const inFile = (file, tests) => (guard, find, replace) => ({ guard, file, find, replace, tests });
+
+const link = inFile("link.ts", "unit");
+const calls = inFile("calls.ts", "unit");
+const replies = inFile("replies.ts", "unit");
+const waits = inFile("replica-waits.ts", "unit");
+const keySpace = inFile("key-space.ts", "unit");
+const slot = inFile("slot.ts", "unit");
+const address = inFile("address.ts", "unit");
+const reachability = inFile("reachability.ts", "unit");
+const request = inFile("request.ts", "server");
+const options = inFile("role-options.ts", "server");
+const role = inFile("role-connection.ts", "server");
+const subscriptions = inFile("subscriptions.ts", "server");
+const clients = inFile("clients.ts", "server");
+const auth = inFile("link.ts", "server");
+const log = inFile("event-log.ts", "server");
+const redirects = inFile("redirects.ts", "unit");
+const route = inFile("route.ts", "cluster");
+const redirect = inFile("calls.ts", "cluster");
+const subscriber = inFile("cluster-subscriber.ts", "cluster");
+
+/** Files of tests by the names that the mutations use. */
+export const suites = {
+  unit: [
+    "link",
+    "calls",
+    "replies",
+    "replica-waits",
+    "key-space",
+    "slot",
+    "address",
+    "clients",
+    "reachability",
+    "redirects",
+  ],
+  server: ["connections", "half-open", "secure", "script", "event-log"],
+  cluster: ["test/cluster.test"],
+};
+
+/** @type {readonly Mutation[]} */
+export const mutations = [
+  link("a client that has ended is rebuilt", 'on("end", () => rebuild("the client ended"));', ""),
+  link("nobody hears an old client", "if (mine === generation) act(...args);", "act(...args);"),
+  link(
+    "a client that came too late is dropped",
+    "if (mine === generation) attach(opened, mine);\n      else disconnect(opened);",
+    "attach(opened, mine);",
+  ),
+  link("one new client at a time", "    cancelOpening();\n    const dropped", "    const dropped"),
+  link("later and later", "clock.after(isFirst ? 0 : waitMs", "clock.after(0"),
+  link("at once the first time", "clock.after(isFirst ? 0 : waitMs", "clock.after(waitMs"),
+  link("a client that was of use starts anew", "proven: () => backoff.reset(),", "proven: () => {},"),
+  link("none could be made: tried again", '      rebuild("no client could be made");\n', ""),
+  link("what is under way is settled", 'onBreak("the connection was lost");', ""),
+  link("nothing after the end", 'if (state === "closed") return;\n    logger.warn', "logger.warn"),
+  link(
+    "a wait ends in time",
+    "const cancel = clock.after(Math.max(0, timeoutMs), () => finish(() => reject(unavailable(what))));",
+    "const cancel = () => {};",
+  ),
+  link("a wait ends with its signal", "forget = onAbort(signal,", "forget = onAbort(undefined,"),
+  link("a wait ends with the link", 'if (next === "closed") finish(() => reject(closedError(what)));', ""),
+
+  calls(
+    "own deadline around each exchange",
+    "clock.after(Math.max(0, deadlineAtMs - clock.now()), () =>",
+    "clock.after(1e9, () =>",
+  ),
+  calls(
+    "not sent when the time is up",
+    'if (clock.now() >= deadlineAtMs) throw new Refusal("not-sent", new Error("the time is up"));',
+    "",
+  ),
+  calls("not sent to who is still connecting", 'if (node?.status !== "ready") throw', "if (!node) throw"),
+  calls(
+    "what passes is repeated",
+    'const isHarmless = failure === "retry" || failure === "not-sent";',
+    'const isHarmless = failure === "not-sent";',
+  ),
+  calls(
+    "what was not sent is repeated",
+    'failure === "retry" || failure === "not-sent"',
+    'failure === "retry"',
+  ),
+  calls("what may have run is not", 'failure === "retry" || failure === "not-sent"', 'failure !== "refused"'),
+  calls(
+    "no repetition past the deadline",
+    "!isHarmless || clock.now() + waitMs >= deadlineAtMs",
+    "!isHarmless",
+  ),
+  calls(
+    "a break settles what is under way",
+    "for (const give of [...inFlight]) give(",
+    "for (const give of []) give(",
+  ),
+  calls("full jitter", "await clock.sleep(waitMs);", ""),
+
+  replies("passing: a fail-over", "READONLY|MOVED", "MOVED"),
+  replies("passing: loading", "LOADING|", ""),
+  replies("passing: a Cluster that is down", "CLUSTERDOWN|", ""),
+  replies("passing: keys apart", "TRYAGAIN|", ""),
+  replies("passing: no replicas", "|NOREPLICAS", ""),
+  replies(
+    "Redis 6.2 wraps what scripts meet",
+    'errorMessage(error).replace(insideScript, "")',
+    "errorMessage(error)",
+  ),
+  replies("an unknown script", 'if (message.startsWith("NOSCRIPT")) return "unknown-script";', ""),
+  replies("written decides", 'if (!wasSent) return "not-sent";', ""),
+  replies("a reply is a refusal", 'return isReply(error) ? "refused" : "unknown";', 'return "unknown";'),
+
+  waits("one WAIT at a time", "if (!line.has(wait.replicas)) return run(wait);", "return run(wait);"),
+  waits("the longest of their times", "group.timeoutMs = Math.max(group.timeoutMs, wait.timeoutMs);", ""),
+  waits("only on the socket of the write", "request.socket === socket ? Number(count) : 0", "Number(count)"),
+  waits("a lost connection counts nobody", "  } catch {\n    return 0;", "  } catch {\n    return replicas;"),
+
+  keySpace("partitions spread evenly", "Math.abs(slotOf(tag) - middle) <= reach", "true"),
+  keySpace("a stable place of a record", "hash(id) % partitions", "(hash(id) + 1) % partitions"),
+  keySpace("no braces in a prefix", "/[{}\\s]/", "/[\\s]/"),
+  slot("the tag decides", "close > open + 1 ? key", "false ? key"),
+  slot("an empty tag is none", "close > open + 1 ? key", "close > open ? key"),
+  address("no password in an error", 'invalid("write the URL as', 'invalid(text + "write the URL as'),
+
+  reachability(
+    "M7: an answer, not a state",
+    "      return true;\n    } catch {\n      return false;",
+    "      return true;\n    } catch {\n      return true;",
+  ),
+  reachability("M7: the subscriber counts", 'connections.subscriber.state === "ready"', "true"),
+  reachability("M7: for how long", "clock.elapsedAtLeast(mark) >= ms", "ms >= 0"),
+
+  request("the moment of writing is noted", "    socket = to;\n", ""),
+  options(
+    "no queue while offline",
+    "enableOfflineQueue: false,\n    autoResend",
+    "enableOfflineQueue: true,\n    autoResend",
+  ),
+  options(
+    "nothing is sent again by itself",
+    "autoResendUnfulfilledCommands: false",
+    "autoResendUnfulfilledCommands: true",
+  ),
+  options("a silent socket is given up", "    socketTimeout: deadlineMs,\n", ""),
+  options("a user's prefix is not ours", '    keyPrefix: "",\n', ""),
+  role(
+    "NOSCRIPT: sent in full",
+    'return attempt.exchange("eval", [',
+    'throw error; return attempt.exchange("eval", [',
+  ),
+  role("a silent subscriber is found", 'role === "subscriber" ? clock.every', "false ? clock.every"),
+  role(
+    "subscriptions come back",
+    'role === "subscriber" && subscriptions.restore(client)',
+    "false && subscriptions.restore(client)",
+  ),
+  role("a subscriber takes no commands", 'if (role !== "subscriber") return;', "if (role) return;"),
+  subscriptions(
+    "a channel as long as anybody listens",
+    "channels.filter((channel) => !rest.has(channel))",
+    "channels",
+  ),
+  subscriptions(
+    "a listener that throws",
+    "    try {\n      act();\n    } catch (error) {\n      onError(error);\n    }",
+    "    act();",
+  ),
+  clients(
+    "a user's time-out does not cut a call short",
+    "const { commandTimeout: _, ...options } = source.options;",
+    "const { ...options } = source.options;",
+  ),
+  clients("TLS by its options", "...(tls === undefined ? {} : { tls: { ...tls } }),", ""),
+  clients("the user", "...(username === undefined ? {} : { username }),\n    ...(password", "...(password"),
+  auth(
+    "a refused password ends the first wait",
+    "if (refused !== undefined) refusals.emit",
+    "if (false) refusals.emit",
+  ),
+
+  log(
+    "E4: the predecessor's tag",
+    "'previous', tag, 'at', at, 'event', event.json)\n    end\n    return",
+    "'previous', '', 'at', at, 'event', event.json)\n    end\n    return",
+  ),
+  log(
+    "a stream that is ahead makes a new epoch",
+    "string.find(added.err, 'equal or smaller', 1, true)",
+    "false",
+  ),
+
+  redirects("MOVED is followed", "void addresses.set(slot, address)", "{}"),
+  redirects(
+    "a redirection outlives a list that is old",
+    "if (ownerOf(slot) === address) addresses",
+    "addresses",
+  ),
+  route("who was named may be dead", 'return owner?.status === "ready" ? owner : there;', "return there;"),
+  redirect("ASK is followed", "return send(createRequest(name, args), node);", "throw error;"),
+  redirect("ASKING goes before", 'createRequest("asking", [])', 'createRequest("ping", [])'),
+  subscriber("another node each time", "others.length > 0 ? others : nodes", "nodes"),
+];
