@@ -6,7 +6,7 @@ import { median, monotonicUs, numbers, pause } from "./options.ts";
 import { type RemoteReceiver, receive, startReceiver } from "./remote-receiver.ts";
 import { type Sender, type Subject, subjects } from "./subjects.ts";
 
-const defaults = { rate: 5000, seconds: 5, rounds: 5, flood: 200_000, window: 4000 };
+const defaults = { rate: 5000, seconds: 3, rounds: 5, flood: 100_000, window: 4000 };
 
 interface Result {
   readonly p50Ms: number;
@@ -93,23 +93,27 @@ async function compare(settings: typeof defaults): Promise<void> {
     name,
     p50Ms: median(all.map(({ p50Ms }) => p50Ms)),
     p99Ms: median(all.map(({ p99Ms }) => p99Ms)),
+    bestP99Ms: Math.min(...all.map(({ p99Ms }) => p99Ms)),
     perSecond: median(all.map(({ perSecond }) => perSecond)),
+    bestPerSecond: Math.max(...all.map(({ perSecond }) => perSecond)),
   }));
   const floor = rows.find(({ name }) => name.startsWith("PUBLISH"));
   const { rate, seconds, rounds, window } = settings;
   console.log(
-    `publish to delivery across two processes: ${rate} events/s for ${seconds} s, then ${settings.flood} with at most ${window} on their way; median of ${rounds}`,
+    `publish to delivery across two processes: ${rate} events/s for ${seconds} s, then ${settings.flood} with at most ${window} on their way; medians of ${rounds}, and the best, which other work on the machine disturbs least`,
   );
   console.table(
     Object.fromEntries(
-      rows.map(({ name, p50Ms, p99Ms, perSecond }) => [
+      rows.map(({ name, p50Ms, p99Ms, bestP99Ms, perSecond, bestPerSecond }) => [
         name,
         {
           "p50 ms": p50Ms.toFixed(2),
           "p99 ms": p99Ms.toFixed(2),
-          "p99 ratio": floor ? (p99Ms / floor.p99Ms).toFixed(2) : "",
+          "best p99": bestP99Ms.toFixed(2),
           "events/s": Math.round(perSecond),
-          "events/s ratio": floor ? (perSecond / floor.perSecond).toFixed(2) : "",
+          ratio: floor ? (perSecond / floor.perSecond).toFixed(2) : "",
+          "best events/s": Math.round(bestPerSecond),
+          "ratio of best": floor ? (bestPerSecond / floor.bestPerSecond).toFixed(2) : "",
         },
       ]),
     ),

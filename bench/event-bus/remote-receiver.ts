@@ -64,7 +64,8 @@ export async function startReceiver(subject: Subject, url: string): Promise<Remo
 export async function receive(name: string, url: string): Promise<void> {
   const subject = subjects.find((candidate) => candidate.name === name);
   if (!subject) throw new Error(`there is no subject ${name}`);
-  const tell = (message: Message): void => void process.send?.(message);
+  // Whoever asked may have gone.
+  const tell = (message: Message): void => void process.send?.(message, undefined, undefined, () => {});
   let latenciesMs: number[] = [];
   let arrived = 0;
   let gaps = 0;
