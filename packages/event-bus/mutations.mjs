@@ -181,8 +181,13 @@ export const mutations = [
   ),
   envelope(
     "E1: an entry that is none is a hole",
-    "if (number === undefined || !found.success) return undefined;",
-    'if (number === undefined || !found.success) throw new Error("an entry");',
+    "if (tag === undefined || previous === undefined || json === undefined) return undefined;",
+    'if (tag === undefined || previous === undefined || json === undefined) throw new Error("an entry");',
+  ),
+  script(
+    "E1: what is no entry of ours is left out",
+    "if fields[1] == 'tag' and fields[3]",
+    "if true or fields[3]",
   ),
   // E3: what is published in one tick travels together.
   publisher("E3: together", "queue.splice(0, batchSize)", "queue.splice(0, 1)"),

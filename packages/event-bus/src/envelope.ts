@@ -23,13 +23,9 @@ const batch = z.object({
 });
 
 const position = z.tuple([z.string().min(1), z.coerce.number().pipe(sequence), z.string()]);
-const page = z.tuple([...position.def.items, z.array(z.tuple([z.string(), z.array(z.string())]))]);
-const fields = z.object({
-  tag: z.string(),
-  previous: z.string(),
-  at: z.coerce.number(),
-  event: z.string(),
-});
+const page = z.tuple([...position.def.items, z.array(z.string())]);
+/** `41-0 tag previous 1763932799999 {"type":…}` */
+const row = /^(\d{1,15})-0 (\w+) (\w*) (\d{1,15}) (.+)$/s;
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, what: string): z.output<Schema> {
   const result = schema.safeParse(value);
@@ -88,22 +84,19 @@ export function parsePosition(reply: unknown): LogPosition {
  */
 export function parsePage(reply: unknown): LogPage {
   const [epoch, top, tag, rows] = parse(page, reply, "a page of a log");
-  const entries = rows.flatMap(([id, values]) => parseEntry(id, values) ?? []);
+  const entries = rows.flatMap((text) => parseEntry(text) ?? []);
   return { top: { epoch, sequence: top, tag }, entries };
 }
 
-function parseEntry(id: string, values: readonly string[]): LogEntry | undefined {
-  const [, number] = /^(\d{1,15})-0$/.exec(id) ?? [];
-  const named: Record<string, string | undefined> = {};
-  for (let index = 0; index < values.length; index += 2) named[values[index] ?? ""] = values[index + 1];
-  const found = fields.safeParse(named);
-  if (number === undefined || !found.success) return undefined;
-  const { tag, previous, at } = found.data;
+function parseEntry(text: string): LogEntry | undefined {
+  const [, number, tag, previous, at, json] = row.exec(text) ?? [];
+  if (tag === undefined || previous === undefined || json === undefined) return undefined;
   try {
-    const content = event.safeParse(parseJson(found.data.event, "an entry"));
+    const content = event.safeParse(JSON.parse(json));
     if (!content.success) return undefined;
-    return { sequence: Number(number), tag, previous, atMs: at, event: content.data };
+    return { sequence: Number(number), tag, previous, atMs: Number(at), event: content.data };
   } catch {
+    // It is no JSON, and so none of ours.
     return undefined;
   }
 }

@@ -131,11 +131,16 @@ describeBackend("redis-standalone", "what others may do", () => {
     await using log = redisTopicLog(client);
     const [start] = await log.position("execution");
     await log.append("execution", 0, [{ tag: "t1", json: '{"type":"a"}' }]);
-    await client.xadd("parallax:log:execution", "2-0", "by", "hand");
-    await client.hset("parallax:log:execution:meta", "sequence", "2");
-    await log.append("execution", 0, [{ tag: "t3", json: '{"type":"c"}' }]);
+    const add = (id: string, ...fields: string[]): unknown =>
+      client.xadd("parallax:log:execution", id, ...fields);
+    await add("2-0", "by", "hand");
+    await add("3-0", "tag", "a b", "previous", "t1", "at", "now", "event", "none");
+    await add("4-0", "tag", "t4", "previous", "t1", "at", "1", "event", "no json");
+    await add("5-0", "tag", "t5", "previous", "t4", "at", "1", "event", '{"no":"type"}');
+    await client.hset("parallax:log:execution:meta", "sequence", "5");
+    await log.append("execution", 0, [{ tag: "t6", json: '{"type":"c"}' }]);
     const { entries } = await log.read("execution", 0, start ?? "start", 10);
-    expect(entries.map(({ sequence }) => sequence)).toEqual([1, 3]);
+    expect(entries.map(({ sequence }) => sequence)).toEqual([1, 6]);
   });
 
   it("goes on after SCRIPT FLUSH", async () => {
