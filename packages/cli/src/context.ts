@@ -19,7 +19,7 @@ export interface CliContext {
   client(): Promise<ParallaxClient>;
   /** Writes `value` as JSON with `--json`, else the text that `render` makes. */
   print<T>(value: T, render: (value: T) => string): void;
-  /** A table without lines, its columns two spaces apart. What draws it is loaded when it is first asked for. */
+  /** A table without lines that fits the terminal, its columns two spaces apart. What draws it is loaded when it is first asked for. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<string>;
 }
 
@@ -45,7 +45,7 @@ export function createContext(program: Command, io: Io): CliContext {
     },
     async table(head, rows) {
       const { renderTable } = await import("./render/table.ts");
-      return renderTable(head, rows);
+      return renderTable(head, rows, io.columns);
     },
     print(value, render) {
       io.out(globals().json ? JSON.stringify(value, undefined, io.isTty ? 2 : 0) : render(value));

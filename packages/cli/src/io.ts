@@ -9,6 +9,8 @@ export interface Io {
   readonly err: (line: string) => void;
   /** Whether the output is a terminal: only then are there colours and screens that are drawn anew. */
   readonly isTty: boolean;
+  /** How wide the terminal is, in characters; undefined where the output is none. */
+  readonly columns?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readStdin: () => Promise<string>;
   readonly readFile: (path: string) => Promise<string>;
@@ -23,6 +25,9 @@ export function processIo(): Io {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
     isTty: process.stdout.isTTY === true,
+    get columns() {
+      return process.stdout.isTTY ? process.stdout.columns : undefined;
+    },
     env: process.env,
     readStdin: () => text(process.stdin),
     readFile: (path) => readFile(path, "utf8"),

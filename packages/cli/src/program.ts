@@ -1,6 +1,7 @@
 import { errorMessage, isParallaxError } from "@parallax/core";
 import { Command, CommanderError } from "commander";
 import { registerAgents } from "./commands/agents.ts";
+import { registerCompletion } from "./commands/completion.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerEvents } from "./commands/events.ts";
 import { registerExecutions } from "./commands/executions.ts";
@@ -55,6 +56,7 @@ export function createProgram(options: ProgramOptions = {}): Command {
   for (const register of [registerRun, registerExecutions, registerAgents, registerEvents, registerDoctor]) {
     register(program, context);
   }
+  registerCompletion(program, context);
   return program;
 }
 

@@ -31,6 +31,7 @@ export const registerAgents: RegisterCommand = (parent, context) => {
                 agent.capabilities.join(","),
                 shortTime(agent.connectedAt),
               ]),
+              context.io.columns,
             ),
       );
     });

@@ -52,6 +52,7 @@ async function list(context: CliContext, options: ListOptions): Promise<void> {
             ...[id, status, pattern, nodeId],
             shortTime(createdAt),
           ]),
+          context.io.columns,
         ),
   );
 }
@@ -66,7 +67,7 @@ async function show(context: CliContext, id: string): Promise<void> {
       ...[task.id, task.status, String(task.attempt), task.agentId ?? "-"],
       task.error?.message ?? (task.result === undefined ? "-" : shorten(JSON.stringify(task.result))),
     ]);
-    const table = renderTable(["Task", "Status", "Attempt", "Agent", "Result"], tasks);
+    const table = renderTable(["Task", "Status", "Attempt", "Agent", "Result"], tasks, context.io.columns);
     return tasks.length === 0 ? facts : `${facts}\n\n${table}`;
   });
 }

@@ -6,8 +6,48 @@ const noBorders = {
   ...{ left: "", "left-mid": "", "right-mid": "", right: "", middle: "  " },
 };
 
-/** A table without lines, its columns two spaces apart. */
-export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** No column is made narrower than this, in characters. */
+const narrowest = 8;
+
+/**
+ * A table without lines, its columns two spaces apart. Where `width` is given it fits: the widest columns but the first are
+ * shortened, with an ellipsis for what is missing.
+ */
+export function renderTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  width: number = Number.POSITIVE_INFINITY,
+): string {
+  const widths = fit(head, rows, width);
+  return draw(
+    shorten(head, widths),
+    rows.map((row) => shorten(row, widths)),
+  );
+}
+
+/** How wide each column may be. */
+function fit(head: readonly string[], rows: readonly (readonly string[])[], width: number): number[] {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const total = (): number => widths.reduce((sum, each) => sum + each, 2 * (widths.length - 1));
+  while (total() > width) {
+    // The first column names the thing, and is copied from: it stays whole.
+    const widest = Math.max(...widths.slice(1));
+    if (widest <= narrowest) break;
+    widths[widths.indexOf(widest, 1)] = widest - 1;
+  }
+  return widths;
+}
+
+function shorten(cells: readonly string[], widths: readonly number[]): string[] {
+  return cells.map((cell, column) => {
+    const width = widths[column] ?? cell.length;
+    return cell.length <= width ? cell : `${cell.slice(0, width - 1)}…`;
+  });
+}
+
+function draw(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const style = { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 };
   const table = new Table({ head: [...head], chars: noBorders, style });
   for (const row of rows) table.push([...row]);

@@ -1,0 +1,19 @@
+// pnpm on-call [NAME]: makes each trouble of the runbooks on purpose, and looks whether status, doctor, metrics and alerts name
+// it. Needs a build, Redis, and Prometheus (on Debian: apt-get install prometheus).
+
+import { spawnSync } from "node:child_process";
+
+const [name] = process.argv.slice(2);
+const { status } = spawnSync(
+  "vitest",
+  [
+    "run",
+    "--config",
+    "vitest.on-call.ts",
+    "--reporter=verbose",
+    "--disableConsoleIntercept",
+    ...(name ? ["-t", name] : []),
+  ],
+  { cwd: import.meta.dirname, stdio: "inherit" },
+);
+process.exitCode = status ?? 1;
