@@ -38,7 +38,7 @@ compdef _parallax parallax`,
 };
 
 /** What the last word may become: a command, an option, or a value that an option or an argument takes. */
-export function candidates(program: Command, words: readonly string[]): string[] {
+function candidates(program: Command, words: readonly string[]): string[] {
   const started = words.at(-1) ?? "";
   const before = words.slice(0, -1);
   let command = program;
