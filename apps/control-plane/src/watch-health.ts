@@ -26,9 +26,10 @@ export function watchHealth(options: WatchHealthOptions): void {
       severity: "critical",
       graceMs,
       intervalMs: 1000,
-      timeoutMs: 2500,
+      // Requests are refused while this fails: a machine that is short of breath for two seconds must not come to that.
+      timeoutMs: 4500,
       async run() {
-        await redis.data.command("PING", [], { deadlineMs: 2000 });
+        await redis.data.command("PING", [], { deadlineMs: 4000 });
         return {
           status: "pass",
           observedValue: Math.round((redis.data.roundTripMs ?? 0) * 10) / 10,
