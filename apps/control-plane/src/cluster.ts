@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly address: string;
   /** Free slots by set of capabilities, and how many agents are connected. */
   readonly load: () => { readonly capacity: Readonly<Record<string, number>>; readonly agents: number };
+  /** What others need to know to give it executions: how many more it takes, and the functions of users that it has. */
+  readonly abilities: () => { readonly room: number; readonly functions: readonly string[] };
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -30,7 +32,7 @@ export interface ClusterParts {
 }
 
 export function createClusterParts(options: ClusterOptions): ClusterParts {
-  const { config, backends, nodeId, address, load, clock, random, logger } = options;
+  const { config, backends, nodeId, address, load, abilities, clock, random, logger } = options;
   const { leaderElection, memberHealth } = config.highAvailability;
   const onError =
     (part: string) =>
@@ -72,7 +74,12 @@ export function createClusterParts(options: ClusterOptions): ClusterParts {
       return {
         leading: claim.leading(),
         capacity,
-        facts: { electable: leaderElection.enabled, agents, broken: reachability?.broken ?? [] },
+        facts: {
+          electable: leaderElection.enabled,
+          agents,
+          broken: reachability?.broken ?? [],
+          ...abilities(),
+        },
       };
     },
     onError: onError("membership"),

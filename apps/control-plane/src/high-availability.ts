@@ -1,10 +1,11 @@
-import { type Clock, isParallaxError, ParallaxError } from "@parallax/core";
+import { type Clock, isParallaxError, type Logger, ParallaxError } from "@parallax/core";
 import type { Election, LeaderInfo } from "@parallax/leader-election";
 import type { Member, Membership, View } from "@parallax/membership";
 import type { DrainResult, HaMember, HaStatus, LeaderChange } from "@parallax/protocol";
 import type { NodeMessage } from "./node-messages.ts";
 
 export interface HighAvailabilityOptions {
+  readonly logger: Logger;
   readonly nodeId: string;
   readonly clusterId: string;
   readonly enabled: boolean;
@@ -39,6 +40,7 @@ const repeatMs = 500;
 export function createHighAvailability(options: HighAvailabilityOptions): HighAvailability {
   const { nodeId, clusterId, enabled, election, membership, clock, leaseDurationMs, drainTimeoutMs, send } =
     options;
+  const { logger } = options;
 
   async function freshView(): Promise<View> {
     const cached = membership.view();
@@ -95,7 +97,8 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
 
   function stepDownSelf(): void {
     election.stepDown().catch((error: unknown) => {
-      if (!isParallaxError(error, "not_leader")) throw error;
+      // Nobody waits for it: who asked sees whether another one leads.
+      if (!isParallaxError(error, "not_leader")) logger.warn("could not step down", { error });
     });
   }
 

@@ -8,6 +8,8 @@ import type { NodeMessage } from "./node-messages.ts";
 export interface Owner {
   readonly nodeId: string;
   readonly owner: string;
+  /** The functions of users that it has, by hash (X9). */
+  readonly functions: readonly string[];
 }
 
 /** The other nodes, as far as work is shared with them. */
@@ -25,10 +27,12 @@ export function createPeers(options: {
   readonly membership: Pick<Membership, "incarnation" | "view">;
   readonly bus: Pick<EventBus, "send">;
   readonly logger: Logger;
+  /** The functions of users that this node has. */
+  readonly functions: readonly string[];
 }): Peers {
-  const { nodeId, membership, bus, logger } = options;
+  const { nodeId, membership, bus, logger, functions } = options;
   return {
-    self: () => ({ nodeId, owner: ownerName({ nodeId, incarnation: membership.incarnation }) }),
+    self: () => ({ nodeId, owner: ownerName({ nodeId, incarnation: membership.incarnation }), functions }),
     takers: () =>
       (membership.view()?.members ?? [])
         .filter((member) => member.id !== nodeId && takesWork(member))
@@ -47,23 +51,46 @@ export function takesWork({ status }: Member): boolean {
 }
 
 /** The process of a member, as an owner. */
-export function ownerOf({ id, incarnation }: Member): Owner {
-  return { nodeId: id, owner: ownerName({ nodeId: id, incarnation }) };
+export function ownerOf({ id, incarnation, report }: Member): Owner {
+  const { functions } = report.facts;
+  return {
+    nodeId: id,
+    owner: ownerName({ nodeId: id, incarnation }),
+    functions: Array.isArray(functions) ? functions : [],
+  };
+}
+
+/** Whether an owner can aggregate with the function; without one, everybody can. */
+export function mayOwn({ functions }: Owner, functionHash: string | undefined): boolean {
+  return functionHash === undefined || functions.includes(functionHash);
+}
+
+/** Who submits what where. */
+export interface OwnerWanted {
+  readonly isDraining: boolean;
+  readonly isCutOff: boolean;
+  /** The user's function that the execution is aggregated with. */
+  readonly functionHash?: string | undefined;
 }
 
 /**
- * Who owns what is submitted now: this node, unless it drains or the cluster does not hear it (M3).
- * @throws ParallaxError `draining` when nobody takes it.
+ * Who owns what is submitted now: this node, unless it drains, lacks the user's function, or the cluster does not hear it
+ * (M3). @throws ParallaxError `draining`, `not_ready` when nobody takes it.
  */
-export function chooseOwner(
-  peers: Peers,
-  { isDraining, isCutOff }: { readonly isDraining: boolean; readonly isCutOff: boolean },
-): Owner {
-  if (!isDraining && !isCutOff) return peers.self();
-  const [heir] = peers.takers();
+export function chooseOwner(peers: Peers, { isDraining, isCutOff, functionHash }: OwnerWanted): Owner {
+  const self = peers.self();
+  const isAble = mayOwn(self, functionHash);
+  if (!isDraining && !isCutOff && isAble) return self;
+  const heir = peers.takers().find((peer) => mayOwn(peer, functionHash));
   if (heir) return heir;
   // As far as it knows it is alone, and the record decides.
-  if (!isDraining) return peers.self();
+  if (!isDraining && isAble) return self;
+  if (!isDraining) {
+    throw new ParallaxError(
+      "not_ready",
+      "submitting an execution: no node has the function that its pattern aggregates with at present; put the module into their directories of patterns and restart them",
+    );
+  }
   throw new ParallaxError(
     "draining",
     "submitting an execution: this node drains and no other takes it; try again later",

@@ -8,17 +8,20 @@ import { createRoster, type Roster } from "./agents/roster.ts";
 import { createSessions, type Sessions } from "./agents/sessions.ts";
 import type { Collections } from "./collections.ts";
 import type { Config } from "./config/schema.ts";
+import { createAggregator } from "./executions/aggregator.ts";
 import { type Catalog, createCatalog } from "./executions/catalog.ts";
 import { createDispatcher, type Dispatcher } from "./executions/dispatcher.ts";
 import { createExchange, type Exchange } from "./executions/exchange.ts";
 import { createFinals, type Finals } from "./executions/finals.ts";
+import { createFunctionRunner } from "./executions/function-runner.ts";
 import { createJournal } from "./executions/journal.ts";
 import { createOwnership, type Ownership } from "./executions/ownership.ts";
 import type { ExecutionRecord } from "./executions/record.ts";
 import { createSchemas } from "./executions/schemas.ts";
 import { createTaskTimes } from "./observe/measured-agents.ts";
-import { createPatterns, definitionOf, type Patterns } from "./patterns/registry.ts";
-import { chooseOwner, createPeers, type Peers } from "./peers.ts";
+import type { Functions } from "./patterns/functions.ts";
+import { createPatterns, type Patterns } from "./patterns/registry.ts";
+import { chooseOwner, createPeers, mayOwn, type Peers } from "./peers.ts";
 import type { StoreTime } from "./store-time.ts";
 
 export interface WorkOptions {
@@ -32,6 +35,7 @@ export interface WorkOptions {
   readonly random: Random;
   readonly storeTime: StoreTime;
   readonly logger: Logger;
+  readonly functions: Functions;
   readonly isDraining: () => boolean;
   /** M3: the cluster does not hear this node. */
   readonly isCutOff: () => boolean;
@@ -53,6 +57,10 @@ export interface Work {
   readonly patterns: Patterns;
   readonly finals: Finals;
   readonly peers: Peers;
+  /** How many more executions this node takes. */
+  room(): number;
+  /** Ends what runs beside the node. */
+  close(): Promise<void>;
 }
 
 /** How many tasks may wait for agents on one node (S7). */
@@ -63,7 +71,8 @@ export function createWork(options: WorkOptions): Work {
   const { executions, agents } = collections;
   const reconnectGraceMs = config.agents.reconnectGrace;
   const base = { nodeId, clock, random, storeTime, logger, executions, reconnectGraceMs };
-  const peers = createPeers({ nodeId, membership, bus, logger });
+  const { functions } = options;
+  const peers = createPeers({ nodeId, membership, bus, logger, functions: functions.hashes });
   const owner = (): string => peers.self().owner;
 
   const taskTimes = createTaskTimes(clock, options.onAttempt);
@@ -83,11 +92,16 @@ export function createWork(options: WorkOptions): Work {
   });
   const journal = createJournal({ ...base, retentionMs: config.executions.retention });
   const schemas = createSchemas();
+  const runner = createFunctionRunner({ clock });
+  const room = (): number => Math.max(0, config.executions.maxOpen - ownership.open);
   const ownership = createOwnership({
     ...base,
     owner,
     journal,
     schemas,
+    aggregator: createAggregator({ runner, find: functions.find, logger }),
+    hasFunction: (hash) => functions.find(hash) !== undefined,
+    whoHas: (hash) => peers.takers().find((peer) => mayOwn(peer, hash)),
     broker: exchange,
     courier: exchange,
     send: peers.send,
@@ -101,24 +115,23 @@ export function createWork(options: WorkOptions): Work {
     maxPayloadBytes: config.agents.maxPayload,
     tell: peers.send,
   });
-  const patterns = createPatterns({
-    patterns: collections.patterns,
-    schemas,
-    bus,
-    topic: "pattern",
-    clock,
-    logger,
-  });
+  const about = { schemas, functions, bus, topic: "pattern", clock, logger };
+  const patterns = createPatterns({ patterns: collections.patterns, ...about });
   const finals = createFinals({ bus, clock, topic: "execution" });
   const catalog = createCatalog({
     ...base,
     ownership,
     finals,
     schemas,
-    pattern: async (name) => definitionOf(await patterns.get(name)),
-    chooseOwner: () => chooseOwner(peers, { isDraining: options.isDraining(), isCutOff: options.isCutOff() }),
+    pattern: (name) => patterns.use(name),
+    chooseOwner: (functionHash) =>
+      chooseOwner(peers, { isDraining: options.isDraining(), isCutOff: options.isCutOff(), functionHash }),
     tellOwner: (target) => peers.send(target, { type: "adopt", from: nodeId }),
     defaultTimeoutMs: config.executions.defaultTimeout,
   });
-  return { hub, roster, sessions, dispatcher, exchange, ownership, catalog, patterns, finals, peers };
+  const close = (): Promise<void> => runner.close();
+  return {
+    ...{ hub, roster, sessions, dispatcher, exchange, ownership, catalog, patterns, finals, peers },
+    ...{ room, close },
+  };
 }

@@ -25,12 +25,13 @@ it("shows the leader at every moment, with a lease that is shorter than the inte
       nodeId: "node-0",
       address: "127.0.0.1:8080",
       load: () => ({ capacity: {}, agents: 0 }),
+      abilities: () => ({ room: 1, functions: [] }),
     },
   });
   const { status } = createHighAvailability({
     ...{ nodeId: "node-0", clusterId, enabled: true, election, membership, clock },
     ...{ leaseDurationMs: leaderElection.leaseDurationMs, drainTimeoutMs: 1000 },
-    ...{ send: async () => {}, drainSelf: () => {} },
+    ...{ send: async () => {}, logger: noopLogger, drainSelf: () => {} },
   });
   const stop = new AbortController();
   const campaign = new AbortController();

@@ -24,7 +24,7 @@ describe("a drain", () => {
       stopLeading: note("stepped down"),
       lastRequestMs: () => clock.now() - 60_000,
       work: {
-        peers: { takers: () => [{ nodeId: "node-1", owner: "node-1#a" }] },
+        peers: { takers: () => [{ nodeId: "node-1", owner: "node-1#a", functions: [] }] },
         ownership: { open: 1, handOver: note("handed over") },
         hub: {
           size: 1,

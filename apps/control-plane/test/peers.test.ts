@@ -6,7 +6,7 @@ import { type KnownMembers, knownMembers } from "./support/members.ts";
 
 function peersOf(members: KnownMembers, send: (to: string) => Promise<void> = async () => {}): Peers {
   const membership = { incarnation: "a", view: members.view };
-  return createPeers({ nodeId: "node-0", membership, bus: { send }, logger: noopLogger });
+  return createPeers({ nodeId: "node-0", membership, bus: { send }, logger: noopLogger, functions: [] });
 }
 
 describe("the peers of a node", () => {
@@ -16,15 +16,17 @@ describe("the peers of a node", () => {
     members.set("node-3#d", "draining");
     members.set("node-4#e", "failed");
     expect(peersOf(members).takers()).toEqual([
-      { nodeId: "node-1", owner: "node-1#b" },
-      { nodeId: "node-2", owner: "node-2#c" },
+      { nodeId: "node-1", owner: "node-1#b", functions: [] },
+      { nodeId: "node-2", owner: "node-2#c", functions: [] },
     ]);
   });
 
   it("are none before the first view", () => {
     const membership = { incarnation: "a", view: () => undefined };
     const bus = { send: async () => {} };
-    expect(createPeers({ nodeId: "node-0", membership, bus, logger: noopLogger }).takers()).toEqual([]);
+    expect(
+      createPeers({ nodeId: "node-0", membership, bus, logger: noopLogger, functions: [] }).takers(),
+    ).toEqual([]);
   });
 
   it("are sent hints, of which one that is lost does no harm", async () => {
@@ -39,11 +41,11 @@ describe("the owner of what is submitted", () => {
   it("is this node, another one while it drains, and nobody where there is none", () => {
     const alone = peersOf(knownMembers("node-0#a"));
     const together = peersOf(knownMembers("node-0#a", "node-1#b"));
-    const own = { nodeId: "node-0", owner: "node-0#a" };
+    const own = { nodeId: "node-0", owner: "node-0#a", functions: [] };
     const well = { isDraining: false, isCutOff: false };
     const draining = { ...well, isDraining: true };
     expect(chooseOwner(together, well)).toEqual(own);
-    expect(chooseOwner(together, draining)).toEqual({ nodeId: "node-1", owner: "node-1#b" });
+    expect(chooseOwner(together, draining)).toEqual({ nodeId: "node-1", owner: "node-1#b", functions: [] });
     expect(() => chooseOwner(alone, draining)).toThrow(expect.objectContaining({ code: "draining" }));
   });
 

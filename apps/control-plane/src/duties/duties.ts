@@ -1,4 +1,4 @@
-import { type Clock, isParallaxError, type Logger } from "@parallax/core";
+import { type Clock, isParallaxError, type Logger, type Unsubscribe } from "@parallax/core";
 import type { Term } from "@parallax/leader-election";
 import type { StateStore } from "@parallax/state-store";
 
@@ -8,6 +8,8 @@ export interface Duty {
   /** Milliseconds between the end of one run and the start of the next. */
   readonly everyMs: number;
   run(term: Term): Promise<void>;
+  /** Calls `wake` when a run should not wait for its time. */
+  readonly wakes?: (wake: () => void) => Unsubscribe;
 }
 
 export interface DutiesOptions {
@@ -26,7 +28,10 @@ export function createLeadership(options: DutiesOptions): (term: Term) => Promis
   const { store, duties, clock, logger, onRun } = options;
 
   async function runDuty(duty: Duty, term: Term): Promise<void> {
+    let woken = new AbortController();
+    const forget = duty.wakes?.(() => woken.abort());
     while (!term.signal.aborted) {
+      woken = new AbortController();
       const startedMs = clock.now();
       let ok = true;
       try {
@@ -34,12 +39,13 @@ export function createLeadership(options: DutiesOptions): (term: Term) => Promis
         await duty.run(term);
       } catch (error) {
         ok = false;
-        if (term.signal.aborted) return;
+        if (term.signal.aborted) break;
         logger.warn("a duty failed; it runs again", { duty: duty.name, error });
       }
       onRun?.(duty.name, clock.now() - startedMs, ok);
-      await clock.sleep(duty.everyMs, term.signal).catch(ignoreAbort);
+      await clock.sleep(duty.everyMs, AbortSignal.any([term.signal, woken.signal])).catch(ignoreAbort);
     }
+    forget?.();
   }
 
   async function raiseFence(term: Term): Promise<boolean> {

@@ -1,19 +1,20 @@
 import type { Clock, Logger } from "@parallax/core";
 import type { Term } from "@parallax/leader-election";
-import type { Member, Membership } from "@parallax/membership";
+import type { Membership } from "@parallax/membership";
 import type { Collection, Stored, UpdateOptions } from "@parallax/state-store";
 import { apply } from "../executions/advance.ts";
 import { eventOf } from "../executions/journal.ts";
 import { type ExecutionRecord, incarnationOf } from "../executions/record.ts";
 import type { NodeMessage } from "../node-messages.ts";
-import { ownerOf, takesWork } from "../peers.ts";
+import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Duty } from "./duties.ts";
+import { createHeirs, type Given, type Heirs, heirsAmong } from "./heirs.ts";
 import type { OwnerCheck } from "./owner-check.ts";
 
 export interface RecoveryOptions {
   readonly executions: Collection<ExecutionRecord>;
-  readonly membership: Pick<Membership, "view">;
+  readonly membership: Pick<Membership, "view" | "subscribe">;
   readonly ownerCheck: OwnerCheck;
   readonly clock: Clock;
   readonly storeTime: StoreTime;
@@ -22,10 +23,14 @@ export interface RecoveryOptions {
   /** How long a finished execution is kept, in ms. */
   readonly retentionMs: number;
   readonly send: (nodeId: string, message: NodeMessage) => void;
+  /** How long a member has to be there before it is given anything, in ms: one that keeps failing must not draw work. */
+  readonly settlingMs: number;
 }
 
-/** How many executions one round hands over at most; the rest stays in the index for the next. */
-const roundSize = 1000;
+/** How many executions are handed over at once. */
+const stepSize = 500;
+/** What ends an incarnation is looked into at once. */
+const endings: ReadonlySet<string> = new Set(["failed", "left", "replaced", "removed"]);
 /** The crash adoption with which an execution is given up as the likely cause of the crashes (X7). */
 const poisonedAt = 3;
 
@@ -35,17 +40,28 @@ const poisonedAt = 3;
  */
 export function recoveryDuty(options: RecoveryOptions): Duty {
   const { executions, membership, ownerCheck, clock, storeTime, logger, send } = options;
+  /** What members were given since the beat that told how much room they have. */
+  const given: Given = new Map();
 
-  async function recover(owner: string, heirs: readonly Member[], term: Term): Promise<number> {
-    const page = await executions.list({ index: "owner", value: owner, limit: roundSize });
+  /** Hands over what `owner` had, as far as the heirs have room for it: the rest stays in the index for the next round. */
+  async function recover(owner: string, heirs: Heirs, term: Term): Promise<number> {
     const lastSeenMs = lastBeatOf(owner);
-    const outcomes = await Promise.all(
-      page.records.map((stored, index) => {
-        const heir = heirs[index % heirs.length];
-        return heir ? handOver(stored, owner, heir, lastSeenMs, term) : false;
-      }),
-    );
-    return outcomes.filter(Boolean).length;
+    let count = 0;
+    for (let cursor: string | undefined; ; ) {
+      term.assertValid();
+      const from = cursor === undefined ? {} : { cursor };
+      const page = await executions.list({ index: "owner", value: owner, limit: stepSize, ...from });
+      const outcomes = await Promise.all(
+        page.records.map((stored) => {
+          const heir = heirs.take(stored.value.functionHash);
+          return heir ? handOver(stored, owner, heir, lastSeenMs, term) : false;
+        }),
+      );
+      const done = outcomes.filter(Boolean).length;
+      count += done;
+      cursor = page.cursor;
+      if (cursor === undefined || done === 0) return count;
+    }
   }
 
   function lastBeatOf(owner: string): number | undefined {
@@ -57,7 +73,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
   async function handOver(
     { id, value, version }: Stored<ExecutionRecord>,
     owner: string,
-    heir: Member,
+    heir: Owner,
     lastSeenMs: number | undefined,
     term: Term,
   ): Promise<boolean> {
@@ -66,7 +82,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
     if (adoptions >= poisonedAt) return poison(id, { ...value, adoptions }, condition);
     // X8: the time without a living owner does not count.
     const ownerlessMs = lastSeenMs === undefined ? 0 : Math.max(0, storeTime.now() - lastSeenMs);
-    const set = { ...ownerOf(heir), adoptions };
+    const set = { nodeId: heir.nodeId, owner: heir.owner, adoptions };
     const result = await executions.update(
       id,
       { set: { ...set, deadlineAtMs: value.deadlineAtMs + ownerlessMs } },
@@ -87,8 +103,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
     };
     const open = { record, results: new Map() };
     const { record: ended } = apply(open, { kind: "aggregation-failed", error }, storeTime.now());
-    const event = eventOf(id, record, ended);
-    const expiry = { expiresInMs: options.retentionMs, ...(event ? { event } : {}) };
+    const expiry = { expiresInMs: options.retentionMs, event: eventOf(id, ended) };
     const result = await executions.update(id, { set: ended, unset: ["owner"] }, { ...condition, ...expiry });
     return result.outcome === "ok";
   }
@@ -96,16 +111,20 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
   return {
     name: "recovery",
     everyMs: 2000,
+    wakes: (wake) =>
+      membership.subscribe(({ type }) => {
+        if (endings.has(type)) wake();
+      }),
     async run(term) {
-      const heirs = (membership.view()?.members ?? []).filter(takesWork);
-      if (heirs.length === 0) return;
+      const heirs = createHeirs(heirsAmong(membership.view(), options.settlingMs), given);
       for (const owner of Object.keys(await executions.values("owner"))) {
         term.assertValid();
         if (!(await ownerCheck.hasEnded(owner))) continue;
         const startedMs = clock.now();
         const count = await recover(owner, heirs, term);
         logger.info("recovered executions", { owner, count, ms: Math.round(clock.now() - startedMs) });
-        if (count > 0) for (const heir of heirs) send(heir.id, { type: "adopt", from: options.nodeId });
+        if (count > 0)
+          for (const nodeId of heirs.nodeIds) send(nodeId, { type: "adopt", from: options.nodeId });
       }
     },
   };

@@ -1,4 +1,4 @@
-import { type Answer, isDecided } from "./aggregation.ts";
+import { type Answer, isDecided, neededAnswers } from "./aggregation.ts";
 import type { Letter, ResultLetter } from "./inbox.ts";
 import {
   type Assignment,
@@ -81,16 +81,21 @@ export function settle(state: ExecutionState, nowMs: number): ExecutionState {
   const { record } = state;
   if (isFinal(record.status)) return state;
   const done = count(record, "completed");
-  const enough = done >= record.definition.agents.min;
+  const { agents, aggregate } = record.definition;
+  const open = count(record, "waiting") + count(record, "assigned");
+  // What was asked for is enough in the end; a quorum that needs more waits for more as long as it can.
+  const enough = done >= agents.min;
+  const satisfied = done >= neededAnswers(record.definition);
   if (nowMs >= record.deadlineAtMs && !(enough && record.status === "running")) {
     return finish(state, nowMs, { status: "failed", error: timeoutError(record) });
   }
   if (record.status === "aggregating") return state;
-  if (done + count(record, "waiting") + count(record, "assigned") < record.definition.agents.min) {
+  if (done + open < agents.min) {
     return finish(state, nowMs, { status: "failed", error: tooFewResults(record, done) });
   }
-  const decided = isDecided(answersOf(state), record.definition.aggregate);
-  if (decided || (enough && (nowMs >= record.deadlineAtMs || !record.tasks.some(isUnderWay)))) {
+  const decided = isDecided(answersOf(state), aggregate, open);
+  const over = nowMs >= record.deadlineAtMs || open === 0;
+  if (decided || (enough && over) || (satisfied && !record.tasks.some(isUnderWay))) {
     return { ...state, record: { ...record, status: "aggregating", tasks: record.tasks.map(closeTask) } };
   }
   if (record.status === "pending" && record.tasks.some((task) => task.status !== "waiting")) {

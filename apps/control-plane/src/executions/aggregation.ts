@@ -1,5 +1,5 @@
 import { ParallaxError } from "@parallax/core";
-import type { Aggregation } from "@parallax/protocol";
+import type { Aggregation, PatternDefinition } from "@parallax/protocol";
 
 /** One agent's answer to its task. */
 export interface Answer {
@@ -46,11 +46,22 @@ export function aggregate(answers: readonly Answer[], aggregation: Aggregation):
   }
 }
 
-/** Whether these answers already decide the result, whatever the remaining tasks answer. */
-export function isDecided(answers: readonly Answer[], aggregation: Aggregation): boolean {
+/** How many answers there should be before the tasks that no agent has yet are given up. */
+export function neededAnswers({
+  agents,
+  aggregate,
+}: Pick<PatternDefinition, "agents" | "aggregate">): number {
+  return aggregate.strategy === "quorum" ? Math.max(agents.min, aggregate.quorum) : agents.min;
+}
+
+/** Whether these answers already decide the result, whatever the `open` tasks answer. */
+export function isDecided(answers: readonly Answer[], aggregation: Aggregation, open: number): boolean {
   if (answers.length === 0) return false;
   if (aggregation.strategy === "first") return true;
-  return aggregation.strategy === "quorum" && vote(answers, () => 1).behind >= aggregation.quorum;
+  if (aggregation.strategy !== "quorum") return false;
+  const { behind } = vote(answers, () => 1);
+  // Reached, or out of reach.
+  return behind >= aggregation.quorum || behind + open < aggregation.quorum;
 }
 
 interface Camp {

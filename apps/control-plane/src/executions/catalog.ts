@@ -6,7 +6,7 @@ import type {
   PatternDefinition,
   SubmitExecution,
 } from "@parallax/protocol";
-import type { Collection, ListOptions, Stored } from "@parallax/state-store";
+import type { Collection, CreateOutcome, ListOptions, Stored } from "@parallax/state-store";
 import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Finals } from "./finals.ts";
@@ -15,7 +15,7 @@ import { eventOf } from "./journal.ts";
 import type { Ownership } from "./ownership.ts";
 import { type ExecutionRecord, isFinal } from "./record.ts";
 import type { Schemas } from "./schemas.ts";
-import { assertSameRequest, draftExecution, type Submission } from "./submission.ts";
+import { assertSameRequest, type Draft, draftExecution, type Submission } from "./submission.ts";
 import { viewOf } from "./view.ts";
 
 export interface CatalogOptions {
@@ -26,9 +26,11 @@ export interface CatalogOptions {
   readonly storeTime: StoreTime;
   readonly schemas: Schemas;
   /** @throws ParallaxError `pattern_not_found` */
-  readonly pattern: (name: string) => Promise<PatternDefinition>;
-  /** Who owns what is created now. @throws ParallaxError `draining` when no node takes it. */
-  readonly chooseOwner: () => Owner;
+  readonly pattern: (
+    name: string,
+  ) => Promise<{ readonly definition: PatternDefinition; readonly functionHash: string | undefined }>;
+  /** Who owns what is created now. @throws ParallaxError `draining`, `not_ready` when no node takes it. */
+  readonly chooseOwner: (functionHash: string | undefined) => Owner;
   readonly nodeId: string;
   /** Tells another node that it was given an execution. */
   readonly tellOwner: (nodeId: string) => void;
@@ -37,7 +39,11 @@ export interface CatalogOptions {
 
 /** Executions as the API sees them: any node answers for all of them. */
 export interface Catalog {
-  /** Journals the execution, then answers. `created` is false for a repetition under the same idempotency key. */
+  /**
+   * Journals the execution, then answers. `created` is false for a repetition under the same idempotency key.
+   * @throws ParallaxError `pattern_not_found`, `invalid_input`, `idempotency_key_reused`, `draining`,
+   *   `not_ready`, `outcome_unknown`
+   */
   submit(
     submission: Omit<Submission, "definition">,
   ): Promise<{ readonly execution: Execution; readonly created: boolean }>;
@@ -67,19 +73,23 @@ export function createCatalog(options: CatalogOptions): Catalog {
     );
   }
 
+  async function createAt(target: string, { id, record }: Draft): Promise<CreateOutcome<ExecutionRecord>> {
+    if (target === nodeId) return ownership.create(id, record);
+    const created = await executions.create(id, record, { event: eventOf(id, record) });
+    if (created.outcome === "created") options.tellOwner(target);
+    return created;
+  }
+
   const catalog: Catalog = {
     async submit(submission) {
-      const definition = await options.pattern(submission.request.pattern);
+      const { definition, functionHash } = await options.pattern(submission.request.pattern);
       schemas.assertInput(definition, submission.request.input);
-      const { nodeId: target, owner } = options.chooseOwner();
+      const { nodeId: target, owner } = options.chooseOwner(functionHash);
       const draft = draftExecution(
-        { ...submission, definition },
+        { ...submission, definition, functionHash },
         { nodeId: target, owner, nowMs: storeTime.now(), defaultTimeoutMs },
       );
-      const event = eventOf(draft.id, undefined, draft.record);
-      const result = await executions
-        .create(draft.id, draft.record, event ? { event } : {})
-        .catch((error: unknown) => refuseNamingId(draft.id, error));
+      const result = await createAt(target, draft).catch((error: unknown) => refuseNamingId(draft.id, error));
       if (result.outcome === "exists") {
         assertSameRequest(result.record.value, draft);
         return { execution: viewOf(draft.id, result.record.value), created: false };
@@ -87,8 +97,6 @@ export function createCatalog(options: CatalogOptions): Catalog {
       if (result.outcome === "fenced")
         throw new ParallaxError("conflict", "submitting an execution: try again");
       storeTime.observe(result.storeTimeMs);
-      if (target === nodeId) ownership.start(draft.id, draft.record);
-      else options.tellOwner(target);
       return { execution: viewOf(draft.id, draft.record), created: true };
     },
     async get(id) {

@@ -25,8 +25,13 @@ export interface Dispatcher {
   readonly waiting: number;
 }
 
-/** How far behind the head of a line to look for a task that the free agent is not excluded from. */
+/**
+ * How many tasks from the head of a line are looked at each time. Those behind it that were found to exclude an agent are
+ * passed over without asking again, save every so often, so that a very large execution keeps nobody from its turn.
+ */
 const lookahead = 64;
+/** After so many looks of an agent all that it was excluded from is asked again. */
+const forgetEvery = 64;
 
 /** Makes a dispatcher over a roster. `limit` bounds the line (S7). */
 export function createDispatcher(options: {
@@ -36,11 +41,14 @@ export function createDispatcher(options: {
   const { roster, limit } = options;
   /** By capability key, in order of arrival. */
   const lines = new Map<string, Map<number, SlotRequest>>();
+  /** Up to which arrival a line has only tasks that exclude this agent. */
+  const passedBy = new Map<string, { looks: number; readonly upTo: Map<object, number> }>();
   let arrivals = 0;
   let waiting = 0;
 
   function leave(line: Map<number, SlotRequest>, arrival: number): void {
     if (line.delete(arrival)) waiting -= 1;
+    if (waiting === 0) passedBy.clear();
   }
 
   /** The first task in any line that this agent may take, by arrival. */
@@ -48,20 +56,42 @@ export function createDispatcher(options: {
     agentId: string,
   ): { line: Map<number, SlotRequest>; arrival: number; request: SlotRequest } | undefined {
     const agent = roster().get(agentId);
-    if (!agent) return undefined;
+    if (!agent) {
+      passedBy.delete(agentId);
+      return undefined;
+    }
+    const passed = passedOf(agentId);
     let first: { line: Map<number, SlotRequest>; arrival: number; request: SlotRequest } | undefined;
     for (const line of lines.values()) {
+      const knownUpTo = passed.get(line) ?? -1;
+      let upTo = knownUpTo;
       let looked = 0;
       for (const [arrival, request] of line) {
         if (looked === 0 && !request.capabilities.every((name) => agent.capabilities.has(name))) break;
         looked += 1;
-        if (looked > lookahead || (first && first.arrival < arrival)) break;
-        if (request.excluded().has(agentId)) continue;
+        if (first && first.arrival < arrival) break;
+        if (looked > lookahead && arrival <= knownUpTo) continue;
+        if (request.excluded().has(agentId)) {
+          upTo = Math.max(upTo, arrival);
+          continue;
+        }
         first = { line, arrival, request };
         break;
       }
+      passed.set(line, upTo);
     }
     return first;
+  }
+
+  function passedOf(agentId: string): Map<object, number> {
+    const known = passedBy.get(agentId);
+    if (known && known.looks < forgetEvery) {
+      known.looks += 1;
+      return known.upTo;
+    }
+    const fresh = { looks: 0, upTo: new Map<object, number>() };
+    passedBy.set(agentId, fresh);
+    return fresh.upTo;
   }
 
   return {

@@ -1,32 +1,27 @@
-import { type Clock, isParallaxError, type Logger, type Unsubscribe } from "@parallax/core";
+import { type Clock, isParallaxError, type Logger } from "@parallax/core";
+import type { CreateOutcome, DepositOutcome } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
-import {
-  answersOf,
-  apply,
-  type ExecutionEvent,
-  type ExecutionState,
-  excludedAgents,
-  nextDueMs,
-  settle,
-  tasksToSeek,
-} from "./advance.ts";
-import { aggregate } from "./aggregation.ts";
-import type { Broker, Courier, Delivery } from "./broker.ts";
-import { createDeliveries } from "./deliveries.ts";
+import type { ExecutionEvent, ExecutionState } from "./advance.ts";
+import type { Aggregator } from "./aggregator.ts";
+import type { Broker, Courier } from "./broker.ts";
+import { createErrands } from "./errands.ts";
 import type { Letter } from "./inbox.ts";
-import type { Journal } from "./journal.ts";
-import { attemptOf, currentAssignment, type ExecutionRecord, isFinal, type Task } from "./record.ts";
-import { createSeeking } from "./seeking.ts";
+import type { Journal, JournalChange } from "./journal.ts";
+import { type ExecutionRecord, isFinal, taskIndex } from "./record.ts";
+import { createRecordWriter } from "./record-writer.ts";
+import { takeTurn } from "./turn.ts";
 
 export interface DriverOptions {
   readonly id: string;
   readonly record: ExecutionRecord;
+  /** 0: the store has no record yet, its first write creates it. */
   readonly version: number;
   /** What lies in its inbox. */
   readonly letters: readonly Letter[];
   /** Who drives it: must be the record's owner. */
   readonly owner: string;
   readonly journal: Journal;
+  readonly aggregator: Aggregator;
   readonly broker: Broker;
   readonly courier: Courier;
   readonly clock: Clock;
@@ -44,10 +39,25 @@ export interface DriverOptions {
  */
 export interface Driver {
   readonly record: ExecutionRecord;
+  /** The version of what is written; 0 before its creation. */
+  readonly version: number;
+  /** What counts of what lies in its inbox, as far as it knows. */
+  readonly letters: readonly Letter[];
+  /** The write that finished it. */
+  readonly finalChange: JournalChange | undefined;
+  /** What came of the creation of a new record. */
+  readonly created: Promise<CreateOutcome<ExecutionRecord>>;
   push(event: ExecutionEvent): void;
+  /**
+   * Takes a letter that `deposit` puts into the inbox, in one step with what follows from it. Only for a task whose agent is
+   * the only one that was ever asked: nobody else's letter can lie there already.
+   */
+  take(letter: Letter, deposit: () => Promise<DepositOutcome>): Promise<DepositOutcome>;
+  /** Whether {@link Driver.take} may take this letter. */
+  mayTake(letter: Letter): boolean;
   /** An agent says that it has the task. */
   accepted(taskId: string, attempt: number): void;
-  /** X6: its record is gone, and is written anew from memory. */
+  /** X6: its record is gone or older than what was written, and is written anew from memory. */
   restore(): void;
   /** Gives it up without a word: another node owns it now. */
   drop(): void;
@@ -55,35 +65,23 @@ export interface Driver {
   readonly stopped: Promise<void>;
 }
 
+/** Drives an execution, from its creation or from wherever it is. */
 export function createDriver(options: DriverOptions): Driver {
-  const { id, owner, journal, broker, courier, clock, storeTime, logger, onEnded } = options;
+  const { id, storeTime, logger, onEnded } = options;
   const controller = new AbortController();
   const { signal } = controller;
 
   let state: ExecutionState = { record: options.record, results: new Map() };
-  let version = options.version;
   let events: ExecutionEvent[] = [...options.letters];
   let turning: Promise<void> | undefined;
-  let isLost = false;
-  let cancelAlarm: Unsubscribe = () => {};
-  const answered = new Set<string>();
+  let isAggregating = false;
+  const writer = createRecordWriter(options);
 
-  const seeking = createSeeking({
-    broker,
-    capabilities: options.record.definition.capabilities,
-    excluded: (taskId) => excludedAgents(state.record, taskId),
-    onGranted: (taskId, grant) => push({ kind: "granted", taskId, ...grant }),
-  });
-  const isAnswered = (taskId: string, attempt: number): boolean => answered.has(attemptKey(taskId, attempt));
-  const onLost = (taskId: string, attempt: number): void =>
-    push({ kind: "lost", taskId, attempt, refused: false });
-  const graceMs = options.reconnectGraceMs;
-  const deliveries = createDeliveries({ clock, courier, graceMs, isAnswered, onLost });
+  const errands = createErrands({ ...options, record: () => state.record, push, onAlarm: wake });
 
   function push(event: ExecutionEvent): void {
     if (signal.aborted) return;
-    if (event.kind === "result" || event.kind === "failure")
-      answered.add(attemptKey(event.taskId, event.attempt));
+    errands.note(event);
     events.push(event);
     wake();
   }
@@ -92,7 +90,7 @@ export function createDriver(options: DriverOptions): Driver {
     if (signal.aborted || turning) return;
     turning = turns().finally(() => {
       turning = undefined;
-      if (events.length > 0 || isLost) wake();
+      if (events.length > 0 || writer.isLost) wake();
     });
   }
 
@@ -117,36 +115,24 @@ export function createDriver(options: DriverOptions): Driver {
     const now = storeTime.now();
     const taken = events;
     events = [];
-    const next = settle(
-      taken.reduce((before, event) => apply(before, event, now), state),
-      now,
-    );
-    if ((next.record !== state.record || isLost) && !(await write(next))) return false;
+    const { state: next, passed } = takeTurn(state, taken, now);
+    if (writer.mustWrite(next)) {
+      if (!(await write(next, passed))) return false;
+    } else writer.depositAll();
     state = next;
     // Dropped while it was written: whoever owns it now acts on what was written.
     if (signal.aborted) return false;
-    act();
+    errands.run(events);
     if (isFinal(state.record.status)) end("finished");
-    else if (state.record.status === "aggregating") finishAggregation();
+    else if (state.record.status === "aggregating") aggregateApart();
     return events.length > 0;
   }
 
-  async function write(next: ExecutionState): Promise<boolean> {
-    isLost = false;
-    const letters = [...state.results.values()];
-    const change = { id, owner, version, before: state.record, after: next.record, letters };
-    const result = await journal.write(change, signal);
-    switch (result.outcome) {
-      case "not-ours":
-        end("not-ours");
-        return false;
-      case "refused":
-        refused(next.record, result);
-        return false;
-      case "written":
-        break;
-    }
-    version = result.version;
+  async function write(next: ExecutionState, passed: readonly ExecutionRecord[]): Promise<boolean> {
+    const result = await writer.write(next, passed, signal);
+    if (result.outcome === "not-ours") end("not-ours");
+    if (result.outcome === "refused") refused(next.record, result);
+    if (result.outcome !== "written") return false;
     if (result.outageMs > 0) push({ kind: "extended", byMs: result.outageMs });
     return true;
   }
@@ -162,54 +148,58 @@ export function createDriver(options: DriverOptions): Driver {
     else push({ kind: "aggregation-failed", error: { code, message } });
   }
 
-  function act(): void {
-    const now = storeTime.now();
-    const { record } = state;
-    seeking.settle(
-      (taskId) => events.some((event) => event.kind === "granted" && event.taskId === taskId),
-      (taskId, { agentId }) => {
-        const task = record.tasks.find((candidate) => candidate.id === taskId);
-        return task?.status === "assigned" && currentAssignment(task)?.agentId === agentId;
-      },
-    );
-    seeking.want(new Set(tasksToSeek(record, now).map((task) => task.id)));
-    for (const task of record.tasks) deliveries.track(task.id, deliveryOf(record, task));
-    cancelAlarm();
-    cancelAlarm = clock.after(Math.max(0, nextDueMs(record, now) - now), wake);
-  }
-
-  function finishAggregation(): void {
-    const { record } = state;
-    try {
-      push({ kind: "aggregated", result: aggregate(answersOf(state), record.definition.aggregate) });
-    } catch (error) {
-      if (!isParallaxError(error)) throw error;
-      push({ kind: "aggregation-failed", error: { code: error.code, message: error.message } });
-    }
+  /** X7: what a user's function makes of the answers. Elsewhere than in a turn, for it may take its time. */
+  function aggregateApart(): void {
+    if (isAggregating) return;
+    isAggregating = true;
+    void options.aggregator.run(state).then((event) => {
+      isAggregating = false;
+      if (event) push(event);
+    });
   }
 
   function end(how: "finished" | "not-ours"): void {
     if (signal.aborted) return;
     controller.abort();
-    cancelAlarm();
-    seeking.stop();
-    deliveries.stop();
+    errands.stop();
+    writer.giveUp();
     onEnded(how);
   }
 
   // What an adopter finds in the inbox of an execution that was aggregating is what it had used.
   if (state.record.status === "aggregating") state = withResults(state, options.letters);
+  // The agents that are free take part in the first write.
+  if (writer.version === 0) errands.seek();
   wake();
 
   return {
     get record() {
       return state.record;
     },
+    get version() {
+      return writer.version;
+    },
+    get letters() {
+      return [...state.results.values()];
+    },
+    get finalChange() {
+      return writer.finalChange;
+    },
+    created: writer.created,
     push,
-    accepted: (taskId, attempt) => deliveries.accepted(taskId, attempt),
+    take(letter, deposit) {
+      if (signal.aborted) return deposit();
+      const taken = writer.enclose(deposit);
+      push(letter);
+      return taken;
+    },
+    mayTake(letter) {
+      if (signal.aborted || writer.version === 0 || letter.kind === "cancel") return false;
+      return state.record.tasks[taskIndex(letter.taskId)]?.assignments.length === 1;
+    },
+    accepted: errands.accepted,
     restore() {
-      isLost = true;
-      wake();
+      if (writer.markLost()) wake();
     },
     drop: () => end("not-ours"),
     get stopped() {
@@ -228,29 +218,5 @@ function withResults(state: ExecutionState, letters: readonly Letter[]): Executi
     results: new Map(
       results.flatMap((letter) => (letter.kind === "result" ? [[letter.taskId, letter]] : [])),
     ),
-  };
-}
-
-function attemptKey(taskId: string, attempt: number): string {
-  return `${taskId} ${attempt}`;
-}
-
-/** What has to reach an agent for this task, if it is assigned to one. */
-function deliveryOf(record: ExecutionRecord, task: Task): Delivery | undefined {
-  const assignment = task.status === "assigned" ? currentAssignment(task) : undefined;
-  if (!assignment) return undefined;
-  const { pattern, definition, input, deadlineAtMs } = record;
-  const { agentId, nodeId } = assignment;
-  const { capabilities } = definition;
-  return {
-    taskId: task.id,
-    attempt: attemptOf(task),
-    agentId,
-    nodeId,
-    pattern,
-    capabilities,
-    input,
-    deadlineAtMs,
-    resend: false,
   };
 }

@@ -38,7 +38,7 @@ export interface Exchange extends Broker, Courier {
 
 export function createExchange(options: ExchangeOptions): Exchange {
   const { nodeId, dispatcher, roster, hub, clock, logger, peers, send } = options;
-  const seeking = new Map<string, Seek>();
+  const seeking = new Map<string, Seek & { readonly standInLine: () => void }>();
   /** Tasks of other nodes that stand in our line, and agents that we hold for them, by asker and task. */
   const foreign = new Map<string, { readonly undo: () => void; readonly cancelTimer: CancelTimer }>();
   let newAsks = new Set<string>();
@@ -55,24 +55,30 @@ export function createExchange(options: ExchangeOptions): Exchange {
       withdraw(grant.nodeId);
       wanted.onGranted(grant);
     };
-    const line = dispatcher.request({
-      taskId,
-      capabilities,
-      excluded: wanted.excluded,
-      onGranted: (agentId) => settle({ agentId, nodeId }),
-    });
+    let line: ReturnType<Dispatcher["request"]> | undefined;
+    /** A line that is full is tried again whenever the others are asked again. */
+    function standInLine(): void {
+      if (line?.queued) return;
+      line = dispatcher.request({
+        taskId,
+        capabilities,
+        excluded: wanted.excluded,
+        onGranted: (agentId) => settle({ agentId, nodeId }),
+      });
+    }
+    standInLine();
     /** Whoever granted holds an agent for us: a withdrawal there would free it for somebody else. */
     function withdraw(grantedBy?: string): void {
       if (!open) return;
       open = false;
       if (!seeking.delete(taskId)) return;
       if (seeking.size === 0) stopReminding();
-      line.withdraw();
+      line?.withdraw();
       for (const peer of peers())
         if (peer !== grantedBy) send(peer, { type: "withdraw", from: nodeId, taskIds: [taskId] });
     }
     if (open) {
-      seeking.set(taskId, { ...wanted, onGranted: settle });
+      seeking.set(taskId, { ...wanted, onGranted: settle, standInLine });
       askSoon(taskId);
     }
     return () => withdraw();
@@ -87,7 +93,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
         ask([...asked]);
       });
     newAsks.add(taskId);
-    reminder ??= clock.every(askEveryMs, () => ask([...seeking.keys()]));
+    reminder ??= clock.every(askEveryMs, () => {
+      for (const { standInLine } of [...seeking.values()]) standInLine();
+      ask([...seeking.keys()]);
+    });
   }
 
   function stopReminding(): void {

@@ -1,14 +1,16 @@
 import {
+  type Backoff,
   type Clock,
   createBackoff,
   isParallaxError,
   type Logger,
   type Random,
   randomId,
+  type TimeMark,
   throwIfAborted,
 } from "@parallax/core";
 import type { BusEvent } from "@parallax/event-bus";
-import type { Collection, Patch } from "@parallax/state-store";
+import type { Collection, CreateOutcome, Patch } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
 import { type Letter, letterKey } from "./inbox.ts";
 import { type ExecutionRecord, isFinal } from "./record.ts";
@@ -39,6 +41,12 @@ export interface Journal {
    * @throws ParallaxError `aborted`
    */
   write(change: JournalChange, signal: AbortSignal): Promise<JournalOutcome>;
+  /** Writes a new execution, with an event for each status that it has already passed. One attempt, as its submitter waits. */
+  create(
+    id: string,
+    record: ExecutionRecord,
+    passed: readonly ExecutionRecord[],
+  ): Promise<CreateOutcome<ExecutionRecord>>;
 }
 
 export interface JournalChange {
@@ -47,6 +55,10 @@ export interface JournalChange {
   readonly version: number;
   readonly before: ExecutionRecord;
   readonly after: ExecutionRecord;
+  /** The record in each status on the way to `after`, that one included. Default: `after`, if its status is another one. */
+  readonly passed?: readonly ExecutionRecord[];
+  /** Put letters into the inbox in one step with the write, each as often as it takes: they repeat without harm. */
+  readonly deposits?: readonly (() => Promise<unknown>)[];
   /** What its inbox holds, as far as the owner knows: it is put back with a record that was lost (X6). */
   readonly letters: readonly Letter[];
 }
@@ -56,14 +68,18 @@ export function createJournal(options: JournalOptions): Journal {
 
   async function attempt(change: JournalChange, requestId: string): Promise<JournalOutcome> {
     const { id, owner, version, before, after } = change;
-    const event = eventOf(id, before, after);
+    // First, and in the same tick: a final record takes no letters.
+    const depositing = Promise.all((change.deposits ?? []).map((deposit) => deposit()));
+    depositing.catch(() => {});
+    const { passed = before.status === after.status ? [] : [after] } = change;
     const result = await executions.update(id, difference(before, after), {
       version,
       where: { owner },
       requestId,
-      ...(event ? { event } : {}),
+      event: passed.map((record) => eventOf(id, record)),
       ...(isFinal(after.status) ? { expiresInMs: retentionMs } : {}),
     });
+    await depositing;
     switch (result.outcome) {
       case "ok":
         storeTime.observe(result.storeTimeMs);
@@ -111,36 +127,37 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   return {
+    create: (id, record, passed) =>
+      executions.create(id, record, { event: passed.map((one) => eventOf(id, one)) }),
     async write(change, signal) {
-      const backoff = createBackoff({ initialMs: 100, maxMs: 2000, random });
       // S2: one id for all attempts, so that one whose answer was lost is recognized.
       const requestId = randomId("", random);
-      const started = clock.mark();
+      const startedMs = clock.now();
+      let failed: { readonly atMs: number; readonly mark: TimeMark; readonly backoff: Backoff } | undefined;
       for (;;) {
         throwIfAborted(signal);
         try {
           const result = await attempt(change, requestId);
-          if (result.outcome !== "written" || backoff.attempts === 0) return result;
-          return { ...result, outageMs: clock.elapsedAtMost(started) };
+          if (result.outcome !== "written" || !failed) return result;
+          return { ...result, outageMs: failed.atMs - startedMs + clock.elapsedAtMost(failed.mark) };
         } catch (error) {
           if (isParallaxError(error, "too_large"))
             return { outcome: "refused", code: error.code, message: error.message };
+          failed ??= {
+            atMs: clock.now(),
+            mark: clock.mark(),
+            backoff: createBackoff({ initialMs: 100, maxMs: 2000, random }),
+          };
           logger.warn("could not write an execution; trying again", { execution: change.id, error });
-          await clock.sleep(backoff.next(), signal);
+          await clock.sleep(failed.backoff.next(), signal);
         }
       }
     },
   };
 }
 
-/** The event of a change of status; other changes have none. */
-export function eventOf(
-  id: string,
-  before: ExecutionRecord | undefined,
-  after: ExecutionRecord,
-): BusEvent | undefined {
-  if (before?.status === after.status) return undefined;
-  const { status, pattern, nodeId } = after;
+/** The event of an execution that has come to a status. */
+export function eventOf(id: string, { status, pattern, nodeId }: ExecutionRecord): BusEvent {
   return {
     type: status === "pending" ? "execution-created" : `execution-${status}`,
     id,

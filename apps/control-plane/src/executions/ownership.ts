@@ -1,15 +1,19 @@
 import type { Clock, Logger } from "@parallax/core";
-import type { Collection, Stored } from "@parallax/state-store";
+import type { Collection, CreateOutcome, DepositOutcome, Stored } from "@parallax/state-store";
 import type { Receipt, TaskReports } from "../agents/reports.ts";
 import type { NodeMessage } from "../node-messages.ts";
 import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
+import type { Aggregator } from "./aggregator.ts";
 import type { Broker, Courier } from "./broker.ts";
 import { createDriver, type Driver } from "./driver.ts";
+import { createEnds, putIn } from "./ends.ts";
+import { createHandOver } from "./hand-over.ts";
 import { type Letter, letterKey, readInbox } from "./inbox.ts";
-import type { Journal } from "./journal.ts";
+import { eventOf, type Journal } from "./journal.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { type ExecutionRecord, executionOf, isFinal, taskIndex } from "./record.ts";
+import { createRemembered } from "./remembered.ts";
 import type { Schemas } from "./schemas.ts";
 
 export interface OwnershipOptions {
@@ -18,6 +22,7 @@ export interface OwnershipOptions {
   readonly owner: () => string;
   readonly executions: Collection<ExecutionRecord>;
   readonly journal: Journal;
+  readonly aggregator: Aggregator;
   readonly schemas: Schemas;
   readonly broker: Broker;
   readonly courier: Courier;
@@ -26,16 +31,21 @@ export interface OwnershipOptions {
   readonly logger: Logger;
   readonly reconnectGraceMs: number;
   readonly send: (nodeId: string, message: NodeMessage) => void;
+  /** Another node that has the user's function with this hash. */
+  readonly whoHas: (functionHash: string) => Owner | undefined;
+  readonly hasFunction: (functionHash: string) => boolean;
   /** An execution ended here. */
   readonly onFinished: (record: ExecutionRecord) => void;
 }
 
 /** The executions that this node owns, each with its driver, and the letters for everybody's. */
 export interface Ownership extends TaskReports {
-  /** Drives an execution that was just created with this node as its owner. */
-  start(id: string, record: ExecutionRecord): void;
+  /** Creates an execution with this node as its owner, and drives it. What is created may be under way already. */
+  create(id: string, record: ExecutionRecord): Promise<CreateOutcome<ExecutionRecord>>;
   /** X2: compares the index of what this node owns with its memory, and makes good the difference. */
   reconcile(): Promise<void>;
+  /** X6: the store went back to an earlier state; what this node knows better is written again. */
+  recheck(): Promise<void>;
   /** The executions that this node drives. */
   drivers(): Iterable<Driver>;
   receive(message: NodeMessage): void;
@@ -54,11 +64,16 @@ const pageSize = 500;
 export function createOwnership(options: OwnershipOptions): Ownership {
   const { nodeId, owner, executions, logger, send } = options;
   const drivers = new Map<string, Driver>();
-  /** The records at the last look; they are changed by copying. */
+  const handOver = createHandOver({ ...options, drivers });
+  const ends = createEnds({ ...options, remembered: createRemembered(options.clock) });
   let lastSeen: ReadonlyMap<string, ExecutionRecord> = new Map();
-
-  function drive(id: string, record: ExecutionRecord, version: number, letters: readonly Letter[]): void {
-    if (drivers.has(id) || isFinal(record.status) || record.owner !== owner()) return;
+  function drive(
+    id: string,
+    record: ExecutionRecord,
+    version: number,
+    letters: Letter[],
+  ): Driver | undefined {
+    if (drivers.has(id) || isFinal(record.status) || record.owner !== owner()) return undefined;
     const driver = createDriver({
       ...options,
       id,
@@ -68,15 +83,17 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       owner: owner(),
       onEnded(how) {
         if (drivers.get(id) === driver) drivers.delete(id);
+        ends.note(driver.finalChange);
         if (how === "finished") options.onFinished(driver.record);
         logger.debug("an execution left this node", { execution: id, how });
       },
     });
     drivers.set(id, driver);
+    return driver;
   }
 
   async function load(id: string): Promise<void> {
-    if (drivers.has(id)) return;
+    if (drivers.has(id) || (await ends.again(id))) return;
     const [stored, inbox] = await Promise.all([executions.get(id), executions.inbox(id)]);
     const letters = readInbox(inbox);
     const driver = drivers.get(id);
@@ -85,8 +102,9 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     else if (stored) drive(id, stored.value, stored.version, letters);
   }
 
-  async function ownedIds(): Promise<Set<string>> {
-    const ids = new Set<string>();
+  /** The versions of what the index says that this node owns. */
+  async function owned(): Promise<Map<string, number>> {
+    const versions = new Map<string, number>();
     let cursor: string | undefined;
     do {
       const page = await executions.list({
@@ -95,20 +113,26 @@ export function createOwnership(options: OwnershipOptions): Ownership {
         limit: pageSize,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      for (const { id } of page.records) ids.add(id);
+      for (const { id, version } of page.records) versions.set(id, version);
       cursor = page.cursor;
     } while (cursor !== undefined);
-    return ids;
+    return versions;
   }
 
   async function reconcileOnce(): Promise<void> {
-    const before = [...drivers.keys()];
-    const owned = await ownedIds();
-    const unknown = [...owned].filter((id) => !drivers.has(id));
+    const before = new Map([...drivers].map(([id, driver]) => [id, driver.version]));
+    const found = await owned();
+    const unknown = [...found.keys()].filter((id) => !drivers.has(id));
     if (unknown.length > 0) logger.info("taking over executions", { count: unknown.length });
     await Promise.all(unknown.map(load));
-    for (const id of before) if (!owned.has(id)) await dropOrRestore(id);
+    for (const [id, version] of before) {
+      const stored = found.get(id);
+      if (stored === undefined) await dropOrRestore(id);
+      // X6: versions only rise, so this is an earlier state that came back.
+      else if (stored < version) drivers.get(id)?.restore();
+    }
     await lookIntoQuietInboxes();
+    await handOver.parked();
   }
 
   /** X2: a letter whose hint was lost lies in the inbox of an execution to which nothing has happened since the last look. */
@@ -152,22 +176,29 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     if (standing !== "asked") return standing;
     const taken = checked(letter, stored.value);
     const text = JSON.stringify(taken);
-    const result = await executions.deposit(executionId, letterKey(taken), text);
+    const deposit = (): Promise<DepositOutcome> => executions.deposit(executionId, letterKey(taken), text);
+    const isTaken = driver?.mayTake(taken) ?? false;
+    const result = await (driver && isTaken ? driver.take(taken, deposit) : deposit());
     if (result.outcome === "missing") {
       // The agent sends it again, and finds the record that its owner has written anew (X6).
       driver?.restore();
       return "unknown";
     }
     if (result.outcome === "final") return "superseded";
-    if (driver) driver.push(taken);
-    else send(stored.value.nodeId, { type: "letters", from: nodeId, executionId });
+    if (driver && !isTaken) driver.push(taken);
+    else if (!driver) send(stored.value.nodeId, { type: "letters", from: nodeId, executionId });
     return result.outcome === "ok" || result.value === text ? "counted" : "superseded";
   }
 
   async function readLetters(executionId: string): Promise<void> {
     const driver = drivers.get(executionId);
     if (!driver) return load(executionId);
-    for (const letter of readInbox(await executions.inbox(executionId))) driver.push(letter);
+    const known = driver.letters;
+    const inbox = await executions.inbox(executionId);
+    for (const letter of readInbox(inbox)) driver.push(letter);
+    // X6: what was there and is not any more was taken back.
+    const lost = known.filter((letter) => !Object.hasOwn(inbox, letterKey(letter)));
+    for (const letter of lost) await putIn(executions, executionId, letter);
   }
 
   /** To the driver if it is ours, else to whoever owns it. */
@@ -190,7 +221,18 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   }
 
   const ownership: Ownership = {
-    start: (id, record) => drive(id, record, 1, []),
+    async create(id, record) {
+      const driver = drive(id, record, 0, []);
+      if (driver) return driver.created;
+      // It is being created already, under the same key.
+      const created = await executions.create(id, record, { event: eventOf(id, record) });
+      if (created.outcome === "created") drive(id, record, created.version, []);
+      return created;
+    },
+    async recheck() {
+      await ownership.reconcile();
+      await ends.recheck();
+    },
     reconcile: oneAtATime(reconcileOnce),
     receive(message) {
       switch (message.type) {
@@ -235,32 +277,16 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       });
     },
     cancel: (id, reason) => deliver({ kind: "cancel", reason }, id),
-    async handOver(successors) {
-      const open = [...drivers];
-      await Promise.all(
-        open.map(async ([id, driver], index) => {
-          const heir = successors[index % successors.length];
-          if (heir) await handOverOne(id, driver, heir);
-        }),
-      );
-      for (const heir of successors) send(heir.nodeId, { type: "adopt", from: nodeId });
-    },
+    handOver: handOver.all,
     dropAll() {
       for (const driver of [...drivers.values()]) driver.drop();
+      ends.clear();
     },
     drivers: () => drivers.values(),
     get open() {
       return drivers.size;
     },
   };
-
-  async function handOverOne(id: string, driver: Driver, heir: Owner): Promise<void> {
-    const mine = owner();
-    driver.drop();
-    await driver.stopped;
-    const result = await executions.update(id, { set: heir }, { where: { owner: mine } });
-    if (result.outcome === "ok") logger.debug("handed an execution over", { execution: id, to: heir.nodeId });
-  }
 
   return ownership;
 }

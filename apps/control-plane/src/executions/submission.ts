@@ -2,12 +2,15 @@ import { createHash } from "node:crypto";
 import { ParallaxError, parseDuration, randomId } from "@parallax/core";
 import { type PatternDefinition, type SubmitExecution, taskIdOf } from "@parallax/protocol";
 import { canonicalJson } from "./aggregation.ts";
+import { present } from "./present.ts";
 import type { ExecutionRecord, Task } from "./record.ts";
 
 /** Who submits, and under which key a repetition is known. */
 export interface Submission {
   readonly request: SubmitExecution;
   readonly definition: PatternDefinition;
+  /** The content of the function that the definition aggregates with. */
+  readonly functionHash?: string | undefined;
   /** The caller, as far as the node knows: keys of different callers never meet. */
   readonly caller: string;
   readonly idempotencyKey?: string | undefined;
@@ -56,7 +59,7 @@ export function draftExecution(submission: Submission, context: DraftContext): D
     // To run one execution again is not to run another of the same input again.
     requestDigest: digest(retryOf === undefined ? request : { ...request, retryOf }),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
-    ...(retryOf === undefined ? {} : { retryOf }),
+    ...present({ retryOf, functionHash: submission.functionHash }),
   };
   return { id, record };
 }

@@ -16,6 +16,7 @@ import { recoveryDuty } from "../duties/recovery.ts";
 import { type ClusterMetrics, createClusterMetrics } from "../observe/cluster-metrics.ts";
 import { measureRecords } from "../observe/measured-records.ts";
 import { createNodeMetrics, observeExecution } from "../observe/node-metrics.ts";
+import { readFunctions } from "../patterns/functions.ts";
 import { createStoreTime, type StoreTime } from "../store-time.ts";
 import { watchHealth } from "../watch-health.ts";
 import { createWork, type Work } from "../work.ts";
@@ -66,7 +67,9 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const collections = openCollections(store);
   const storeTime = createStoreTime(clock, await store.time());
 
-  const cluster = createClusterParts({ ...context, load: () => loadOf(work) });
+  const functions = await readFunctions(config.patterns.directory);
+  const abilities = () => ({ room: work.room(), functions: functions.hashes });
+  const cluster = createClusterParts({ ...context, load: () => loadOf(work), abilities });
   const { election, membership, standing } = cluster;
   const isDraining = (): boolean => drain.signal.aborted;
   const work: Work = createWork({
@@ -75,6 +78,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     bus,
     membership,
     storeTime,
+    functions,
     isDraining,
     isCutOff: () => standing.isCutOff,
     onFinished: (record) => observeExecution(metrics, record),
@@ -106,17 +110,8 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   return {
     ...context,
     ...cluster,
-    bus,
-    store,
-    collections,
-    storeTime,
-    work,
-    health,
-    metrics,
-    clusterMetrics,
-    candidacy,
-    drain,
-    traffic,
+    ...{ bus, store, collections, storeTime, work, health },
+    ...{ metrics, clusterMetrics, candidacy, drain, traffic },
   };
 }
 
@@ -152,6 +147,7 @@ function dutiesOf({ config, nodeId, membership, collections, storeTime, work, cl
       nodeId,
       retentionMs,
       send: work.peers.send,
+      settlingMs: checkIntervalMs * 2,
     }),
     sessionDuty({ agents, ownerCheck, graceMs: config.agents.reconnectGrace, now: () => storeTime.now() }),
     rebalanceDuty({

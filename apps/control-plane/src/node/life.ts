@@ -66,13 +66,13 @@ function followMembership({ membership, work }: NodeParts): () => void {
 async function keepReconciled(node: NodeParts, stop: AbortSignal): Promise<void> {
   const { config, clock, logger, bus, membership } = node;
   const { checkIntervalMs } = config.highAvailability.memberHealth;
-  const look = (): void => {
-    lookAtRecords(node).catch((error: unknown) => {
+  const look = (act = () => lookAtRecords(node)): void => {
+    act().catch((error: unknown) => {
       logger.warn("could not compare the records with memory; trying again", { error: errorMessage(error) });
     });
   };
   const subscription = bus.subscribe("execution", { from: "now" }, ({ type }) => {
-    if (type === "gap") look();
+    if (type === "gap") look(() => node.work.ownership.recheck());
   });
   const unfollow = membership.subscribe(({ type }) => {
     if (type === "back" || type === "reset") look();
@@ -150,6 +150,7 @@ export async function close({ work, metrics, health, store, bus }: NodeParts, lo
   work.patterns.close();
   metrics.close();
   health.close();
+  await work.close();
   for (const part of [store, bus]) {
     await part
       .close()

@@ -11,7 +11,7 @@ import type { NodeParts } from "./assemble.ts";
 
 /** What an operator may ask of this node's cluster. */
 export function operationsOf(node: NodeParts): HighAvailability {
-  const { config, nodeId, election, membership, clock, bus, drain } = node;
+  const { config, nodeId, election, membership, clock, bus, drain, logger } = node;
   const { clusterId, enabled, leaderElection } = config.highAvailability;
   return createHighAvailability({
     nodeId,
@@ -20,6 +20,7 @@ export function operationsOf(node: NodeParts): HighAvailability {
     election,
     membership,
     clock,
+    logger,
     leaseDurationMs: leaderElection.leaseDurationMs,
     drainTimeoutMs: config.server.drainTimeout,
     send: (target, message) => bus.send(target, message),

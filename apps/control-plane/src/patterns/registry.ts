@@ -5,13 +5,17 @@ import { type Pattern, type PatternDefinition, patternDefinitionSchema } from "@
 import type { Collection } from "@parallax/state-store";
 import { z } from "zod";
 import { canonicalJson } from "../executions/aggregation.ts";
+import { present } from "../executions/present.ts";
 import type { Schemas } from "../executions/schemas.ts";
+import type { Functions } from "./functions.ts";
 
 /** A pattern as stored, known by its name. */
 export const patternRecordSchema = z.object({
   hash: z.string(),
   updatedAt: z.string(),
   definition: patternDefinitionSchema,
+  /** The content of the function that it aggregates with (X9). */
+  functionHash: z.string().optional(),
 });
 
 export type PatternRecord = z.infer<typeof patternRecordSchema>;
@@ -20,6 +24,7 @@ export interface PatternsOptions {
   readonly patterns: Collection<PatternRecord>;
   readonly bus: EventBus;
   readonly schemas: Schemas;
+  readonly functions: Pick<Functions, "hashOf">;
   /** The topic that changes of patterns are announced on. */
   readonly topic: string;
   readonly clock: Clock;
@@ -30,15 +35,23 @@ export interface PatternsOptions {
 export interface Patterns {
   /** @throws ParallaxError `pattern_not_found` */
   get(name: string): Promise<Pattern>;
+  /** What an execution journals of a pattern (X9). @throws ParallaxError `pattern_not_found` */
+  use(name: string): Promise<UsedPattern>;
   list(): Promise<readonly Pattern[]>;
   /** Creates or replaces a pattern. Executions that were accepted before keep the definition that they have. */
   put(definition: PatternDefinition): Promise<Pattern>;
   close(): void;
 }
 
+/** A pattern as an execution runs with it, whatever becomes of the pattern. */
+export interface UsedPattern {
+  readonly definition: PatternDefinition;
+  readonly functionHash: string | undefined;
+}
+
 export function createPatterns(options: PatternsOptions): Patterns {
-  const { patterns, bus, schemas, topic, clock, logger } = options;
-  const known = new Map<string, Pattern>();
+  const { patterns, bus, schemas, functions, topic, clock, logger } = options;
+  const known = new Map<string, PatternRecord>();
   /** A read that began before a change must not be kept after it. */
   let changes = 0;
 
@@ -48,14 +61,20 @@ export function createPatterns(options: PatternsOptions): Patterns {
     else known.delete(String(delivered.event.id));
   });
 
-  function assertUsable(definition: PatternDefinition): void {
-    schemas.assertUsable(definition);
-    if (definition.aggregate.strategy !== "function") return;
-    const message = `storing pattern ${definition.name}: functions of users can't aggregate yet; choose another strategy`;
-    throw new ParallaxError("unsupported_strategy", message);
+  /** The function that a definition names. @throws ParallaxError `invalid_pattern` when this node doesn't have it. */
+  function functionHashOf({ name, aggregate }: PatternDefinition): string | undefined {
+    if (aggregate.strategy !== "function") return undefined;
+    const hash = functions.hashOf(aggregate.module);
+    if (hash !== undefined) return hash;
+    const message = `storing pattern ${name}: this node had no module ${aggregate.module} in its directory of patterns when it started; put it there on every node and restart them`;
+    throw new ParallaxError("invalid_pattern", message);
   }
 
-  async function load(name: string): Promise<Pattern> {
+  async function find(name: string): Promise<PatternRecord> {
+    return known.get(name) ?? load(name);
+  }
+
+  async function load(name: string): Promise<PatternRecord> {
     await subscription.ready;
     const before = changes;
     const stored = await patterns.get(name);
@@ -63,27 +82,34 @@ export function createPatterns(options: PatternsOptions): Patterns {
       const message = `finding pattern ${name}: there is none of this name; PUT it to /api/patterns/${name}, or put a file into the directory of patterns`;
       throw new ParallaxError("pattern_not_found", message);
     }
-    const pattern = viewOf(stored.value);
-    if (before === changes) known.set(name, pattern);
-    return pattern;
+    if (before === changes) known.set(name, stored.value);
+    return stored.value;
   }
 
   return {
-    get: async (name) => known.get(name) ?? load(name),
+    get: async (name) => viewOf(await find(name)),
+    async use(name) {
+      const { definition, functionHash } = await find(name);
+      return { definition, functionHash };
+    },
     async list() {
       const { records } = await patterns.list({ limit: 1000 });
       return records.map(({ value }) => viewOf(value)).sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     async put(definition) {
       const { name } = definition;
-      assertUsable(definition);
-      const hash = createHash("sha256").update(canonicalJson(definition)).digest("hex");
-      const record: PatternRecord = { hash, updatedAt: new Date(clock.wall()).toISOString(), definition };
+      schemas.assertUsable(definition);
+      const functionHash = functionHashOf(definition);
+      const content = functionHash === undefined ? definition : { ...definition, functionHash };
+      const hash = createHash("sha256").update(canonicalJson(content)).digest("hex");
+      const updatedAt = new Date(clock.wall()).toISOString();
+      const record: PatternRecord = { hash, updatedAt, definition, ...present({ functionHash }) };
       const event = { type: "pattern-changed", id: name, hash };
       const created = await patterns.create(name, record, { event });
       if (created.outcome === "exists") {
         if (created.record.value.hash === hash) return viewOf(created.record.value);
-        await patterns.update(name, { set: record }, { event });
+        const unset = functionHash === undefined ? (["functionHash"] as const) : [];
+        await patterns.update(name, { set: record, unset }, { event });
       }
       known.delete(name);
       logger.info("pattern stored", { pattern: name, hash });
@@ -91,15 +117,6 @@ export function createPatterns(options: PatternsOptions): Patterns {
     },
     close: () => subscription.close(),
   };
-}
-
-/** The definition alone, as an execution journals it (X9). */
-export function definitionOf({
-  hash: _hash,
-  updatedAt: _updatedAt,
-  ...definition
-}: Pattern): PatternDefinition {
-  return definition;
 }
 
 function viewOf({ definition, hash, updatedAt }: PatternRecord): Pattern {

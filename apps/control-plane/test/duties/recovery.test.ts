@@ -43,6 +43,7 @@ describe("recovery", () => {
       logger: noopLogger,
       nodeId: "node-0",
       retentionMs,
+      settlingMs: 10_000,
       send: (nodeId, message) => told.push(`${nodeId} ${message.type}`),
     });
   });
@@ -72,6 +73,63 @@ describe("recovery", () => {
     expect(await at.collections.executions.values("owner")).toEqual({ "node-0#a": 2, "node-1#b": 2 });
     expect((await read("exec_1")).nodeId).toBe((await ownerOf("exec_1"))?.split("#")[0]);
     expect(told.sort()).toEqual(["node-0 adopt", "node-1 adopt"]);
+  });
+
+  it("hands over no more than the live nodes have room for, and the rest once they have said that they have (attack B11)", async () => {
+    for (let index = 0; index < 10; index += 1) await own(`exec_${index}`, "node-2#c");
+    const roomOf = (room: number) => ({ leading: undefined, capacity: {}, facts: { room } });
+    members.set("node-0#a", "healthy", { report: roomOf(4) });
+    members.set("node-1#b", "healthy", { report: roomOf(1) });
+    fail("node-2#c");
+    await duty.run(term);
+    await duty.run(term);
+    expect(await at.collections.executions.values("owner")).toEqual({
+      "node-0#a": 4,
+      "node-1#b": 1,
+      "node-2#c": 5,
+    });
+    members.set("node-1#b", "healthy", { report: roomOf(100), lastBeatAtMs: startMs + 5000 });
+    await duty.run(term);
+    expect(await at.collections.executions.values("owner")).toEqual({ "node-0#a": 4, "node-1#b": 6 });
+  });
+
+  it("hands over more than one page in one round", async () => {
+    for (let index = 0; index < 1203; index += 1) await own(`exec_${index}`, "node-2#c");
+    fail("node-2#c");
+    await duty.run(term);
+    expect(await at.collections.executions.values("owner")).toEqual({ "node-0#a": 602, "node-1#b": 601 });
+  });
+
+  it("gives nothing to a member that has only come, unless there is no other", async () => {
+    await own("exec_1", "node-9#gone");
+    await own("exec_2", "node-9#gone");
+    members.ended.add("gone");
+    for (const name of ["node-1#b", "node-2#c"]) members.set(name, "healthy", { joinedAtMs: startMs - 1000 });
+    members.set("node-0#a", "healthy", { joinedAtMs: startMs - 60_000 });
+    await duty.run(term);
+    expect(await at.collections.executions.values("owner")).toEqual({ "node-0#a": 2 });
+  });
+
+  it("gives an execution to a node that has its function, if any has (X9)", async () => {
+    const report = { leading: undefined, capacity: {}, facts: { functions: ["f"] } };
+    members.set("node-1#b", "healthy", { report });
+    for (const id of ["exec_1", "exec_2", "exec_3"]) await own(id, "node-2#c", { functionHash: "f" });
+    await own("exec_4", "node-2#c", { functionHash: "nobody has it" });
+    fail("node-2#c");
+    await duty.run(term);
+    for (const id of ["exec_1", "exec_2", "exec_3"]) expect(await ownerOf(id)).toBe("node-1#b");
+    expect(await ownerOf("exec_4")).not.toBe("node-2#c");
+  });
+
+  it("does not wait for its time when a member ends", () => {
+    let woken = 0;
+    const forget = duty.wakes?.(() => {
+      woken += 1;
+    });
+    for (const type of ["failed", "left", "replaced"] as const) members.tell(type);
+    forget?.();
+    members.tell("failed");
+    expect(woken).toBe(3);
   });
 
   it.each(["healthy", "suspect", "draining", "failed"] as const)(
@@ -204,6 +262,7 @@ describe("recovery", () => {
           },
         },
         membership: {
+          subscribe: () => () => {},
           view: () => ({ epoch: "e", version: 1, members: [memberOf("node-0#a")], observedAtMs: 0 }),
         },
         ownerCheck: { hasEnded: async () => true },
@@ -212,6 +271,7 @@ describe("recovery", () => {
         logger: noopLogger,
         nodeId: "node-0",
         retentionMs,
+        settlingMs: 10_000,
         send: () => {},
       });
       const expected = { ...recordOf("exec_1", { owner: "node-2#c", nodeId: "node-2" }), ...patch.set };

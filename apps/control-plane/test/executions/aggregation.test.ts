@@ -139,13 +139,14 @@ describe("aggregating", () => {
 });
 
 describe("a decision before all have answered", () => {
-  it.each<[string, Aggregation, Answer[], boolean]>([
-    ["the first answer decides", { strategy: "first" }, answers("a"), true],
-    ["nothing is decided without an answer", { strategy: "first" }, [], false],
-    ["a quorum decides", { strategy: "quorum", quorum: 2 }, answers("a", "b", "a"), true],
-    ["less than a quorum does not", { strategy: "quorum", quorum: 3 }, answers("a", "b", "a"), false],
-    ["a majority waits for all", { strategy: "majority" }, answers("a", "a"), false],
-  ])("%s", (_, aggregation, given, expected) => {
-    expect(isDecided(given, aggregation)).toBe(expected);
+  it.each<[string, Aggregation, Answer[], number, boolean]>([
+    ["the first answer decides", { strategy: "first" }, answers("a"), 2, true],
+    ["nothing is decided without an answer", { strategy: "first" }, [], 2, false],
+    ["a quorum decides", { strategy: "quorum", quorum: 2 }, answers("a", "b", "a"), 2, true],
+    ["less than a quorum does not", { strategy: "quorum", quorum: 3 }, answers("a", "b", "a"), 1, false],
+    ["a quorum out of reach decides", { strategy: "quorum", quorum: 3 }, answers("a", "b"), 1, true],
+    ["a majority waits for all", { strategy: "majority" }, answers("a", "a"), 1, false],
+  ])("%s", (_, aggregation, given, open, expected) => {
+    expect(isDecided(given, aggregation, open)).toBe(expected);
   });
 });

@@ -28,7 +28,7 @@ describe("the catalog of executions", () => {
     clock = createVirtualClock({ startWallMs: startMs });
     [told, answersAreLost] = [[], false];
     pattern = definitionOf();
-    owner = { nodeId: "node-0", owner: "node-0#a" };
+    owner = { nodeId: "node-0", owner: "node-0#a", functions: [] };
     at = openTestStore(clock, {
       link: async (run) => {
         const result = run();
@@ -52,6 +52,9 @@ describe("the catalog of executions", () => {
       owner: () => "node-0#a",
       journal: createJournal({ ...base, retentionMs: 60_000 }),
       schemas,
+      aggregator: { run: async () => undefined },
+      hasFunction: () => false,
+      whoHas: () => undefined,
       broker: { seek: () => () => {}, release: () => {} },
       courier: { deliver: () => {}, cancel: () => {} },
       reconnectGraceMs: 30_000,
@@ -64,7 +67,7 @@ describe("the catalog of executions", () => {
       ownership,
       finals,
       schemas,
-      pattern: async () => pattern,
+      pattern: async () => ({ definition: pattern, functionHash: undefined }),
       chooseOwner: () => owner,
       tellOwner: (nodeId) => void told.push(nodeId),
       defaultTimeoutMs: 60_000,
@@ -108,7 +111,7 @@ describe("the catalog of executions", () => {
   });
 
   it("gives an execution whose node drains to another one, and tells it", async () => {
-    owner = { nodeId: "node-1", owner: "node-1#b" };
+    owner = { nodeId: "node-1", owner: "node-1#b", functions: [] };
     const { execution } = await submit();
     expect(execution.nodeId).toBe("node-1");
     expect(told).toEqual(["node-1"]);

@@ -107,6 +107,31 @@ describe("the dispatcher", () => {
     expect(granted).toEqual(["t0=a", "t1=a", "t2=a"]);
   });
 
+  it("finds the task behind a very large execution whose agents are all excluded", () => {
+    const { ask, join, granted } = floor();
+    for (let index = 0; index < 900; index += 1) ask(`big${index}`, { excluded: ["a"] });
+    ask("small");
+    join("a", 2);
+    expect(granted).toEqual(["small=a"]);
+  });
+
+  it("asks again, every so often, the tasks that it passes over", () => {
+    const excluded = new Set(["a"]);
+    const { dispatcher, ask, join, granted } = floor();
+    for (let index = 0; index < 200; index += 1) ask(`big${index}`, { excluded: ["a"] });
+    dispatcher.request({
+      taskId: "late",
+      capabilities: ["c"],
+      excluded: () => excluded,
+      onGranted: (agentId) => granted.push(`late=${agentId}`),
+    });
+    join("a");
+    expect(granted).toEqual([]);
+    excluded.clear();
+    for (let looks = 0; looks < 65; looks += 1) dispatcher.onFree("a");
+    expect(granted).toEqual(["late=a"]);
+  });
+
   it("shares agents evenly between tasks that come in bulk and tasks that come one by one", () => {
     const { ask, granted, join, roster } = floor();
     for (let index = 0; index < 50; index += 1) ask(`bulk${index}`);

@@ -25,6 +25,10 @@ function world(agents: number) {
     outageMs: 0,
   });
   const journal: Journal = {
+    async create(_, created, passed) {
+      writes.push({ id, owner: "", version: 0, before: created, after: created, passed, letters: [] });
+      return { outcome: "created", version: 1, storeTimeMs: clock.wall() };
+    },
     write(change) {
       writes.push(change);
       return answer(change);
@@ -75,6 +79,7 @@ function world(agents: number) {
       letters,
       owner: "node-0#a",
       journal,
+      aggregator: { run: async () => undefined },
       broker,
       courier,
       clock,
@@ -188,7 +193,8 @@ describe("a driver", () => {
     await at.clock.settle();
     for (const index of [0, 1]) driver.push(resultOf(index, "x"));
     await at.clock.settle();
-    expect(at.writes.map(({ after }) => after.status)).toEqual(["running", "aggregating", "completed"]);
+    expect(at.writes.map(({ after }) => after.status)).toEqual(["running", "completed"]);
+    expect(at.writes[1]?.passed?.map(({ status }) => status)).toEqual(["aggregating", "completed"]);
     expect(driver.record.result).toBe("x");
     expect(at.ended).toEqual(["finished"]);
     expect(at.cancelled).toEqual([]);

@@ -77,6 +77,9 @@ function place(nodeId: string): Place {
       owner: () => made.owner,
       journal: createJournal({ ...base, retentionMs: 60_000 }),
       schemas: createSchemas(),
+      aggregator: { run: async () => undefined },
+      hasFunction: () => false,
+      whoHas: () => undefined,
       broker: {
         seek(seek) {
           seeks.set(seek.taskId, seek);
@@ -127,15 +130,11 @@ describe("the ownership of executions", () => {
     }
   });
 
-  async function create(at: Place, changes: Partial<ExecutionRecord> = {}): Promise<ExecutionRecord> {
-    const [nodeId = ""] = at.owner.split("#");
-    const record = recordOf(id, { owner: at.owner, nodeId, ...changes });
-    await at.store.collections.executions.create(id, record);
-    return record;
-  }
   async function start(at: Place, changes: Partial<ExecutionRecord> = {}): Promise<void> {
-    at.ownership.start(id, await create(at, changes));
+    const [nodeId = ""] = at.owner.split("#");
+    const creating = at.ownership.create(id, recordOf(id, { owner: at.owner, nodeId, ...changes }));
     await clock.settle();
+    await creating;
   }
   /** Gives a task to an agent, as the broker does. */
   async function grant(at: Place, agentId = "agent_1", task = taskId): Promise<void> {
@@ -189,7 +188,12 @@ describe("the ownership of executions", () => {
       await refused;
       isStoreAway = false;
       expect(await read()).toMatchObject({ status: "running" });
-      expect(await here.ownership.deliver(result())).toBe("counted");
+      const again = here.ownership.deliver(result());
+      await clock.advance(3000);
+      // It came with the write that was being repeated, so the second one is late.
+      expect(["counted", "superseded"]).toContain(await again);
+      expect(Object.keys(await here.store.collections.executions.inbox(id))).toEqual([`result:${taskId}`]);
+      expect(await read()).toMatchObject({ status: "completed", result: "x" });
     });
 
     it("counts once: the same again is acknowledged as counted, another one as superseded (X4)", async () => {
@@ -317,9 +321,88 @@ describe("the ownership of executions", () => {
     shared.space.drop();
     expect(await here.ownership.deliver(result())).toBe("unknown");
     await clock.settle();
-    expect(await here.ownership.deliver(result())).toBe("counted");
-    await clock.settle();
     expect(await read()).toMatchObject({ status: "completed", result: "x" });
+    expect(Object.keys(await here.store.collections.executions.inbox(id))).toEqual([`result:${taskId}`]);
+    expect(await here.ownership.deliver(result())).toBe("superseded");
+  });
+
+  describe("an end that a fail-over took back (X6, attack A5)", () => {
+    /** Runs it to its end, and goes back to what the store had while it ran. */
+    async function endAndRewind(): Promise<ExecutionRecord> {
+      await start(here, { deadlineAtMs: startMs + 600_000 });
+      await grant(here);
+      const before = shared.space.snapshot();
+      await here.ownership.deliver(result());
+      await clock.settle();
+      const ended = await read();
+      expect(ended).toMatchObject({ status: "completed", result: "x" });
+      shared.space.restore(before);
+      expect(await read()).toMatchObject({ status: "running" });
+      return ended;
+    }
+
+    it("is written again, and does not run again", async () => {
+      const ended = await endAndRewind();
+      here.delivered.length = 0;
+      await here.ownership.reconcile();
+      await clock.settle();
+      expect(await read()).toEqual(ended);
+      expect(Object.keys(await here.store.collections.executions.inbox(id))).toEqual([`result:${taskId}`]);
+      expect(here.delivered, "tasks that left once more").toEqual([]);
+      expect(here.finished).toHaveLength(1);
+    });
+
+    it("is written again when its record is gone altogether", async () => {
+      const ended = await endAndRewind();
+      shared.space.drop();
+      await here.ownership.recheck();
+      await clock.settle();
+      expect(await read()).toEqual(ended);
+    });
+
+    it("is written again where a letter comes in before anybody looked", async () => {
+      const ended = await endAndRewind();
+      await there.ownership.deliver(result());
+      await clock.settle();
+      expect(await read()).toEqual(ended);
+    });
+
+    it("is not written again after a minute, nor when another process owns it now", async () => {
+      await endAndRewind();
+      await clock.advance(61_000);
+      await here.ownership.reconcile();
+      await clock.settle();
+      expect(here.ownership.open, "it is taken up as it is").toBe(1);
+
+      await here.store.collections.executions.update(id, { set: { owner: there.owner, nodeId: "there" } });
+      await here.ownership.recheck();
+      await clock.settle();
+      expect(await read()).toMatchObject({ status: "running", owner: there.owner });
+    });
+  });
+
+  it("writes an earlier state that came back again, though nothing happens to it (X6)", async () => {
+    await start(here);
+    const before = shared.space.snapshot();
+    await grant(here);
+    const running = await read();
+    shared.space.restore(before);
+    expect(await there.ownership.deliver(result()), "the record does not know the attempt").toBe("unknown");
+    await here.ownership.reconcile();
+    await clock.settle();
+    expect(await read()).toEqual(running);
+    expect(await there.ownership.deliver(result())).toBe("counted");
+  });
+
+  it("puts back a letter that the store has lost while its execution goes on (X6)", async () => {
+    await start(here, { definition: definitionOf({ agents: { min: 2, max: 2 } }) });
+    await grant(here);
+    const before = shared.space.snapshot();
+    expect(await here.ownership.deliver(result())).toBe("counted");
+    shared.space.restore(before);
+    await here.ownership.reconcile();
+    await here.ownership.reconcile();
+    expect(Object.keys(await here.store.collections.executions.inbox(id))).toEqual([`result:${taskId}`]);
   });
 
   describe("a request to cancel", () => {
@@ -372,7 +455,7 @@ describe("the ownership of executions", () => {
       await grant(here);
       const further = place("further");
       await here.ownership.handOver(
-        [there, further].map(({ owner }) => ({ nodeId: owner.split("#")[0] ?? "", owner })),
+        [there, further].map(({ owner }) => ({ nodeId: owner.split("#")[0] ?? "", owner, functions: [] })),
       );
       await clock.settle();
       expect(here.ownership.open).toBe(0);
@@ -391,7 +474,7 @@ describe("the ownership of executions", () => {
     it("leaves alone what was given to somebody else meanwhile", async () => {
       await start(here);
       await here.store.collections.executions.update(id, { set: { owner: "further#i", nodeId: "further" } });
-      await here.ownership.handOver([{ nodeId: "there", owner: there.owner }]);
+      await here.ownership.handOver([{ nodeId: "there", owner: there.owner, functions: [] }]);
       expect(await read()).toMatchObject({ owner: "further#i", nodeId: "further" });
     });
 

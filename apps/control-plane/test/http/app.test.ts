@@ -20,7 +20,7 @@ describe("the HTTP API", () => {
     const app = createApp({
       catalog: { submit: unused, get: unused, list: unused, wait: unused, cancel: unused, retry: unused },
       ha: { status: unused, stepDown: unused, elect: unused, drain: unused, receive: unused },
-      patterns: { get: unused, list: unused, put: unused, close: unused },
+      patterns: { get: unused, use: unused, list: unused, put: unused, close: unused },
       executions: at.collections.executions,
       agents: at.collections.agents,
       bus: at.bus,

@@ -50,7 +50,7 @@ describe("the events of one execution", () => {
   it("leave none out, though it ends between the look at the execution and the look at its log", async () => {
     const { executions } = at.collections;
     const created = recordOf(id);
-    await executions.create(id, created, { event: eventOf(id, undefined, created) ?? { type: "" } });
+    await executions.create(id, created, { event: eventOf(id, created) });
     const completed: ExecutionRecord = { ...created, status: "completed", result: "x" };
     let looks = 0;
     async function completeAfter<Result>(look: Promise<Result>): Promise<Result> {
@@ -58,9 +58,8 @@ describe("the events of one execution", () => {
       looks += 1;
       // After the first of the two looks, whichever that is.
       if (looks === 2) {
-        const event = eventOf(id, created, completed);
         const patch = { set: { status: completed.status, result: "x" }, unset: ["owner" as const] };
-        await executions.update(id, patch, event ? { event } : {});
+        await executions.update(id, patch, { event: eventOf(id, completed) });
       }
       return result;
     }

@@ -100,14 +100,14 @@ describe("bad input", () => {
         "invalid_request",
       ],
       [
-        "a strategy that is not there yet",
+        "a function that the node does not have",
         () =>
           call(`${url}/api/patterns/p`, {
             method: "PUT",
             body: workPattern("p", { aggregate: { strategy: "function", module: "m.js" } }),
           }),
         400,
-        "unsupported_strategy",
+        "invalid_pattern",
       ],
       [
         "force that is no boolean",

@@ -1,0 +1,104 @@
+import type { Clock, Unsubscribe } from "@parallax/core";
+import type { StoreTime } from "../store-time.ts";
+import { type ExecutionEvent, excludedAgents, nextDueMs, tasksToSeek } from "./advance.ts";
+import type { Broker, Courier, Delivery } from "./broker.ts";
+import { createDeliveries } from "./deliveries.ts";
+import { attemptOf, currentAssignment, type ExecutionRecord, type Task } from "./record.ts";
+import { createSeeking } from "./seeking.ts";
+
+export interface ErrandsOptions {
+  /** The execution as it is now. */
+  readonly record: () => ExecutionRecord;
+  readonly broker: Broker;
+  readonly courier: Courier;
+  readonly clock: Clock;
+  readonly storeTime: StoreTime;
+  readonly reconnectGraceMs: number;
+  readonly push: (event: ExecutionEvent) => void;
+  /** Something is due though nothing happened. */
+  readonly onAlarm: () => void;
+}
+
+/** What an execution wants done outside of its node's memory: agents found, tasks brought to them, a bell at its time. */
+export interface Errands {
+  /** Seeks agents for the tasks that want one. */
+  seek(): void;
+  /** Does what follows from the record, which is written. `pending` has not been taken note of yet. */
+  run(pending: readonly ExecutionEvent[]): void;
+  /** An event is about to be taken note of. */
+  note(event: ExecutionEvent): void;
+  accepted(taskId: string, attempt: number): void;
+  stop(): void;
+}
+
+export function createErrands(options: ErrandsOptions): Errands {
+  const { record, broker, courier, clock, storeTime, push, onAlarm } = options;
+  const answered = new Set<string>();
+  let cancelAlarm: Unsubscribe = () => {};
+
+  const seeking = createSeeking({
+    broker,
+    capabilities: record().definition.capabilities,
+    excluded: (taskId) => excludedAgents(record(), taskId),
+    onGranted: (taskId, grant) => push({ kind: "granted", taskId, ...grant }),
+  });
+  const deliveries = createDeliveries({
+    clock,
+    courier,
+    graceMs: options.reconnectGraceMs,
+    isAnswered: (taskId, attempt) => answered.has(`${taskId} ${attempt}`),
+    onLost: (taskId, attempt) => push({ kind: "lost", taskId, attempt, refused: false }),
+  });
+
+  const errands: Errands = {
+    seek() {
+      seeking.want(new Set(tasksToSeek(record(), storeTime.now()).map((task) => task.id)));
+    },
+    run(pending) {
+      const now = storeTime.now();
+      const { tasks } = record();
+      seeking.settle(
+        (taskId) => pending.some((event) => event.kind === "granted" && event.taskId === taskId),
+        (taskId, { agentId }) => {
+          const task = tasks.find((candidate) => candidate.id === taskId);
+          return task?.status === "assigned" && currentAssignment(task)?.agentId === agentId;
+        },
+      );
+      errands.seek();
+      for (const task of tasks) deliveries.track(task.id, deliveryOf(record(), task));
+      cancelAlarm();
+      cancelAlarm = clock.after(Math.max(0, nextDueMs(record(), now) - now), onAlarm);
+    },
+    note(event) {
+      if (event.kind === "result" || event.kind === "failure")
+        answered.add(`${event.taskId} ${event.attempt}`);
+    },
+    accepted: deliveries.accepted,
+    stop() {
+      cancelAlarm();
+      seeking.stop();
+      deliveries.stop();
+    },
+  };
+  return errands;
+}
+
+/** What has to reach an agent for this task, if it is assigned to one. */
+function deliveryOf(record: ExecutionRecord, task: Task): Delivery | undefined {
+  const assignment = task.status === "assigned" ? currentAssignment(task) : undefined;
+  if (!assignment) return undefined;
+  const { pattern, definition, input, deadlineAtMs } = record;
+  const { agentId, nodeId } = assignment;
+  const { capabilities } = definition;
+  return {
+    taskId: task.id,
+    attempt: attemptOf(task),
+    agentId,
+    nodeId,
+    pattern,
+    capabilities,
+    input,
+    deadlineAtMs,
+    resend: false,
+  };
+}

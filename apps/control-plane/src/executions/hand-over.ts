@@ -1,0 +1,64 @@
+import type { Logger } from "@parallax/core";
+import type { Collection } from "@parallax/state-store";
+import type { NodeMessage } from "../node-messages.ts";
+import { mayOwn, type Owner } from "../peers.ts";
+import type { Driver } from "./driver.ts";
+import type { ExecutionRecord } from "./record.ts";
+
+export interface HandOverOptions {
+  readonly nodeId: string;
+  readonly owner: () => string;
+  readonly executions: Pick<Collection<ExecutionRecord>, "update">;
+  readonly drivers: ReadonlyMap<string, Driver>;
+  readonly logger: Logger;
+  readonly send: (nodeId: string, message: NodeMessage) => void;
+  readonly hasFunction: (functionHash: string) => boolean;
+  /** Another node that has the user's function with this hash. */
+  readonly whoHas: (functionHash: string) => Owner | undefined;
+}
+
+/** Planned changes of owner. They count as no adoption (X7). */
+export interface HandOver {
+  /** Gives every open execution to one of `successors` in turn. */
+  all(successors: readonly Owner[]): Promise<void>;
+  /** X9: what waits for a function that only another node has goes there. */
+  parked(): Promise<void>;
+}
+
+export function createHandOver(options: HandOverOptions): HandOver {
+  const { nodeId, owner, executions, drivers, logger, send } = options;
+
+  async function one(id: string, driver: Driver, heir: Owner): Promise<void> {
+    const mine = owner();
+    driver.drop();
+    await driver.stopped;
+    const set = { nodeId: heir.nodeId, owner: heir.owner };
+    const result = await executions.update(id, { set }, { where: { owner: mine } });
+    if (result.outcome === "ok") logger.debug("handed an execution over", { execution: id, to: heir.nodeId });
+  }
+
+  return {
+    async all(successors) {
+      await Promise.all(
+        [...drivers].map(async ([id, driver], index) => {
+          const able = successors.filter((heir) => mayOwn(heir, driver.record.functionHash));
+          const heirs = able.length > 0 ? able : successors;
+          const heir = heirs[index % heirs.length];
+          if (heir) await one(id, driver, heir);
+        }),
+      );
+      for (const heir of successors) send(heir.nodeId, { type: "adopt", from: nodeId });
+    },
+    async parked() {
+      for (const [id, driver] of [...drivers]) {
+        const { status, functionHash } = driver.record;
+        if (status !== "aggregating" || functionHash === undefined || options.hasFunction(functionHash))
+          continue;
+        const heir = options.whoHas(functionHash);
+        if (!heir) continue;
+        await one(id, driver, heir);
+        send(heir.nodeId, { type: "adopt", from: nodeId });
+      }
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { type Logger, ParallaxError } from "@parallax/core";
+import type { CreateOutcome, DepositOutcome } from "@parallax/state-store";
+import type { ExecutionState } from "./advance.ts";
+import { createDeferred } from "./deferred.ts";
+import { createDeposit, type Deposit } from "./deposit.ts";
+import type { Journal, JournalChange, JournalOutcome } from "./journal.ts";
+import { type ExecutionRecord, isFinal } from "./record.ts";
+import { mustBeWritten } from "./turn.ts";
+
+export interface RecordWriterOptions {
+  readonly id: string;
+  readonly owner: string;
+  readonly journal: Journal;
+  readonly record: ExecutionRecord;
+  /** 0: the store has no record yet, the first write creates it. */
+  readonly version: number;
+  readonly logger: Logger;
+}
+
+/** What one owner knows of an execution's record in the store, and its way to change it. */
+export interface RecordWriter {
+  /** Of what is written; 0 before the creation. */
+  readonly version: number;
+  /** The write that finished it. */
+  readonly finalChange: JournalChange | undefined;
+  /** What came of the creation of a new record. */
+  readonly created: Promise<CreateOutcome<ExecutionRecord>>;
+  /** Whether the store has to know of this state before anything is done about it. */
+  mustWrite(next: ExecutionState): boolean;
+  /** Writes it, with the letters that led to it. @throws ParallaxError `aborted` */
+  write(
+    next: ExecutionState,
+    passed: readonly ExecutionRecord[],
+    signal: AbortSignal,
+  ): Promise<JournalOutcome>;
+  /** Puts a letter into the inbox, with the next write or with {@link RecordWriter.depositAll}. */
+  enclose(deposit: () => Promise<DepositOutcome>): Promise<DepositOutcome>;
+  /** Without a write: what follows from a result is told by the inbox. */
+  depositAll(): void;
+  /** X6: the store has less than was written; the next state is written in any case. False before the creation. */
+  markLost(): boolean;
+  readonly isLost: boolean;
+  /** Nothing is written any more; the letters go to whoever owns it now. */
+  giveUp(): void;
+}
+
+export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
+  const { id, owner, journal, logger } = options;
+  const creation = createDeferred<CreateOutcome<ExecutionRecord>>();
+  /** Letters that don't lie in the inbox for certain. */
+  const enclosed = new Set<Deposit>();
+  let { record: written, version } = options;
+  let isLost = false;
+  let finalChange: JournalChange | undefined;
+
+  async function create(
+    record: ExecutionRecord,
+    passed: readonly ExecutionRecord[],
+  ): Promise<JournalOutcome> {
+    try {
+      const result = await journal.create(id, record, [options.record, ...passed]);
+      creation.resolve(result);
+      if (result.outcome !== "created") return { outcome: "not-ours" };
+      ({ version } = result);
+      written = record;
+      return { outcome: "written", version, outageMs: 0 };
+    } catch (error) {
+      // Whoever submitted it is told; whether there is a record, a look at the index shows.
+      creation.reject(error);
+      logger.debug("an execution was not created for certain", { execution: id, error });
+      return { outcome: "not-ours" };
+    }
+  }
+
+  async function update(
+    next: ExecutionState,
+    passed: readonly ExecutionRecord[],
+    signal: AbortSignal,
+  ): Promise<JournalOutcome> {
+    isLost = false;
+    const letters = [...next.results.values()];
+    const change = { id, owner, version, before: written, after: next.record, passed, letters };
+    const deposits = [...enclosed].map(({ run }) => run);
+    const result = await journal.write({ ...change, deposits }, signal);
+    if (result.outcome !== "written") return result;
+    if (isFinal(next.record.status)) finalChange = change;
+    ({ version } = result);
+    written = next.record;
+    return result;
+  }
+
+  const writer: RecordWriter = {
+    get version() {
+      return version;
+    },
+    get finalChange() {
+      return finalChange;
+    },
+    get isLost() {
+      return isLost;
+    },
+    created: creation.promise,
+    mustWrite: ({ record }) => isLost || version === 0 || mustBeWritten(written, record),
+    write: (next, passed, signal) =>
+      version === 0 ? create(next.record, passed) : update(next, passed, signal),
+    enclose: (deposit) =>
+      new Promise((resolve, reject) => {
+        enclosed.add(createDeposit({ deposit, resolve, reject, isDone: (one) => enclosed.delete(one) }));
+      }),
+    depositAll() {
+      for (const { isUnderWay, run } of enclosed) if (!isUnderWay) run().catch(() => {});
+    },
+    markLost() {
+      isLost = version > 0;
+      return isLost;
+    },
+    giveUp() {
+      writer.depositAll();
+      creation.reject(givenUp(id));
+    },
+  };
+  return writer;
+}
+
+/** As with a time-out, its creation may have arrived: then another node goes on with it. */
+function givenUp(id: string): ParallaxError<"timeout"> {
+  const message = `creating execution ${id}: this node lost its place in the cluster before the store had answered`;
+  return new ParallaxError("timeout", message);
+}
