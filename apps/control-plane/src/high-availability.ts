@@ -1,4 +1,4 @@
-import { type Clock, isParallaxError, type Logger, ParallaxError } from "@parallax/core";
+import { type Clock, isParallaxError, type Logger, ParallaxError, withDeadline } from "@parallax/core";
 import type { Election, LeaderInfo } from "@parallax/leader-election";
 import type { Member, Membership, View } from "@parallax/membership";
 import type { DrainResult, HaMember, HaStatus, LeaderChange } from "@parallax/protocol";
@@ -34,6 +34,9 @@ export interface HighAvailability {
 /** Who leads, and in which term. */
 type Leader = Pick<LeaderInfo, "nodeId" | "term">;
 
+/** Somebody waits for the answer: with the store away they get the last view after this long, in ms. */
+const viewTimeoutMs = 2000;
+
 /** How often the word to step down is repeated while the old leader leads. */
 const repeatMs = 500;
 
@@ -45,12 +48,25 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
   async function freshView(): Promise<View> {
     const cached = membership.view();
     try {
-      return await membership.refresh();
+      return await withDeadline(membership.refresh(), {
+        clock,
+        timeoutMs: viewTimeoutMs,
+        what: "reading the members",
+      });
     } catch (error) {
-      // With the store away the last view is better than none: its ages count from when it was seen.
-      if (cached) return cached;
+      // With the store away the last view is better than none.
+      if (cached) return aged(cached);
       throw error;
     }
+  }
+
+  /**
+   * A view as of now, by the most time that can have passed since it was seen: beats grow old and claims lapse with their
+   * leases, though no news come in. Whoever asks while Redis is away must not be shown a leader that has long given up.
+   */
+  function aged(view: View): View {
+    const silentMs = membership.unacknowledgedMs();
+    return { ...view, observedAtMs: view.observedAtMs + (Number.isFinite(silentMs) ? silentMs : 0) };
   }
 
   /** Who leads by the lease as this node last saw it, or by what a member reports of itself, whichever is newer. */
