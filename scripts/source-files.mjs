@@ -2,6 +2,8 @@ import { readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
 const generated = new Set(["node_modules", "dist", "coverage", ".git", ".turbo"]);
+/** What a running benchmark has bundled. */
+const bundled = /^\.run-/;
 
 /**
  * The files below a directory that people write, as paths from there with forward slashes, sorted.
@@ -16,7 +18,7 @@ export function sourceFiles(directory) {
   const visit = (current) => {
     for (const entry of readdirSync(current, { withFileTypes: true })) {
       const path = join(current, entry.name);
-      if (entry.isDirectory() && !generated.has(entry.name)) visit(path);
+      if (entry.isDirectory() && !generated.has(entry.name) && !bundled.test(entry.name)) visit(path);
       else if (entry.isFile()) found.push(relative(directory, path).split(sep).join("/"));
     }
   };
