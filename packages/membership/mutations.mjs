@@ -11,6 +11,8 @@ const trust = inFile("trust.ts", "trust");
 const sweeping = inFile("sweeping.ts", "rules");
 const acknowledgement = inFile("acknowledgement.ts", "rules");
 const feed = inFile("view-feed.ts", "feed");
+const whole = inFile("view-feed.ts", "rules");
+const span = inFile("sweep.ts", "table");
 const beating = inFile("beating.ts", "loops");
 const node = inFile("node.ts", "loops");
 const membership = inFile("create-membership.ts", "loops");
@@ -82,7 +84,7 @@ export const mutations = [
   ),
   feed("M4: no hole", "event.version !== told.version + 1", "false"),
   feed("M4: a new epoch is told", "if (told.epoch !== view.epoch) return reset(view);", ""),
-  feed("M4: what is no longer kept is a reset", "if (!events) return reset(view);", "if (!events) return;"),
+  whole("M4: what is no longer kept is a reset", "if (!events) return reset(view);", "if (!events) return;"),
   feed("M4: nothing twice", "if (told.version >= view.version) return;", ""),
   feed("M4: no older view", "if (!isNewer(view, ticket)) return;", ""),
   feed(
@@ -103,9 +105,8 @@ export const mutations = [
   trust("M5: clocks agree", "!agreed || ", ""),
   trust("T3: not ahead", " && passedMs <= mostMs + agreementMs", ""),
   trust("T3: not behind", "passedMs >= leastMs - agreementMs && ", ""),
-  sweep("B7: no sweep before its sending", "nowMs < notBeforeMs || ", ""),
-  sweep("B7: no sweep after it was given up", " || nowMs > notAfterMs", ""),
-  sweeping("M5: timers are watched", "node.trust.late(lateMs);", ""),
+  span("B7: no sweep before its sending", "nowMs < notBeforeMs || ", ""),
+  span("B7: no sweep after it was given up", " || nowMs > notAfterMs", ""),
   sweeping("M7: who does not vouch does not judge", "!believed || !node.vouches", "!believed"),
   table(
     "M6: a join of an ended incarnation",
@@ -152,7 +153,7 @@ export const mutations = [
     'node.emit({ type: "ended", incarnation, reason, by: by?.incarnation });',
     "",
   ),
-  membership("M6: its own end is heard of by a hint", "beating.hurry();", ""),
+  membership("M6: its own end is heard of by a hint", "beating.hurry();", "{}"),
   membership("M6: a second run is another incarnation", "if (hasRun) node", "if (false) node"),
   beating("M7: no beat without vouching", 'if (!node.vouches) return "withheld";', ""),
   table("a recovery is told", 'if (row?.status === "suspect") transition', "if (false) transition"),

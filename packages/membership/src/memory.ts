@@ -75,7 +75,7 @@ export function memoryMembershipSpace(options: MemoryMembershipSpaceOptions = {}
       const moment = { nowMs: now(), lineage, epochCandidate: randomId("", random) };
       const draft = openTable(table, moment);
       const result = apply(draft, moment);
-      const { events, ...changed } = draft;
+      const { events, ownEnded: _, ...changed } = draft;
       table = changed;
       for (const { type, ...facts } of events) onEvent?.({ type: eventName(type), ...facts });
       if (events.length > 0) hints.emit();

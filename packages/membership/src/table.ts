@@ -68,6 +68,8 @@ export interface Draft extends Table {
   amnestyAtMs: number;
   readonly rows: Map<string, Row>;
   ended: ReadonlyMap<string, Ending>;
+  /** The ended ones, once they are a copy of this draft's own. */
+  ownEnded: Map<string, Ending> | undefined;
   log: readonly Transition[];
   /** What this change has done so far. */
   readonly events: Transition[];
@@ -80,12 +82,13 @@ export interface Draft extends Table {
 export function openTable(table: Table | undefined, moment: Moment): Draft {
   const { nowMs, lineage, epochCandidate } = moment;
   if (!table) {
-    const empty = { rows: new Map(), ended: new Map(), log: [], events: [] };
+    const empty = { rows: new Map(), ended: new Map(), ownEnded: undefined, log: [], events: [] };
     return { epoch: epochCandidate, version: 0, lineage, sweptAtMs: nowMs, amnestyAtMs: 0, ...empty };
   }
   const draft = {
     ...table,
     rows: new Map(table.rows),
+    ownEnded: undefined,
     events: [],
   };
   if (table.lineage !== lineage) beginEpoch(draft, moment);
@@ -123,13 +126,13 @@ export function transition(
 
 /** Puts an incarnation among the ended ones. The first reason stays. */
 export function end(draft: Draft, incarnation: string, ending: Ending): void {
-  const ended = new Map(draft.ended);
+  const ended = draft.ownEnded ?? new Map(draft.ended);
+  draft.ended = draft.ownEnded = ended;
   if (!ended.has(incarnation)) ended.set(incarnation, ending);
   for (const [oldest, { atMs }] of ended) {
     if (atMs > ending.atMs - endedRetentionMs && ended.size <= maxEnded) break;
     ended.delete(oldest);
   }
-  draft.ended = ended;
 }
 
 /** Puts a member into the table. A living one of the same id and another incarnation ends by it (M6). */

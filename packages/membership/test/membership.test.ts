@@ -181,6 +181,8 @@ describe("[memory] a cluster", () => {
     expect(space.table()?.rows.get("node-0")?.incarnation).toBe(again.membership.incarnation);
     expect(again.membership.incarnation).not.toBe(incarnation);
     expect(await again.membership.hasEnded(incarnation)).toBe(true);
+    // It knew that its first life had ended, and did not have to be told.
+    expect(again.events.filter(({ type }) => type === "ended")).toEqual([]);
   });
 
   it("runs once at a time, and rejects what needs it to run", async () => {

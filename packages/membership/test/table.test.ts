@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { emptyReport } from "../src/options.ts";
+import { sweep } from "../src/sweep.ts";
 import {
   beat,
   type Draft,
   declareEnded,
   end,
   endedRetentionMs,
+  historyOf,
   join,
   maxEnded,
   maxTransitions,
@@ -69,6 +71,44 @@ describe("the table", () => {
       transition(draft, "suspected", row, row);
     expect(draft.log.length).toBe(maxTransitions);
     expect(draft.log.at(-1)?.version).toBe(draft.version);
+  });
+
+  it("gives a history only where it has all of it (M4)", () => {
+    const draft = table();
+    joinAs(draft, "a", "1");
+    const row = draft.rows.get("a");
+    for (let index = 0; row && index < maxTransitions + 10; index += 1)
+      transition(draft, "suspected", row, row);
+    const { epoch, version } = draft;
+    expect(historyOf(draft, { epoch, version: version - 2 })?.map((event) => event.version)).toEqual([
+      version - 1,
+      version,
+    ]);
+    expect(historyOf(draft, { epoch, version: version - maxTransitions })).toHaveLength(maxTransitions);
+    expect(historyOf(draft, { epoch, version: version - maxTransitions - 1 })).toBeUndefined();
+    expect(historyOf(draft, { epoch, version: version + 1 })).toBeUndefined();
+    expect(historyOf(draft, { epoch: "another", version })).toBeUndefined();
+  });
+
+  it("spares a majority again that has beaten since (M2)", () => {
+    const draft = table();
+    const limits = { checkIntervalMs: 1000, unhealthyThreshold: 3, removeAfterMs: 60_000 };
+    const believed = { notBeforeMs: 0, notAfterMs: 1_000_000 };
+    const sweepUntil = (fromMs: number, toMs: number): string[] => {
+      draft.events.length = 0;
+      for (let nowMs = fromMs; nowMs <= toMs; nowMs += 500)
+        sweep(draft, { ...limits, believed }, moment(nowMs));
+      return draft.events.map(({ type, member }) => `${member} ${type}`);
+    };
+    for (const id of ["a", "b", "c"]) joinAs(draft, id, id);
+    const suspected = ["a suspected", "b suspected", "c suspected"];
+    expect(sweepUntil(500, 4000)).toEqual(suspected);
+    for (const id of ["a", "b", "c"]) {
+      const known = { epoch: draft.epoch, version: draft.version };
+      beat(draft, { nodeId: id, incarnation: id, report, known, memberEpoch: draft.epoch }, moment(4000));
+    }
+    expect(sweepUntil(4500, 8500)).toEqual(suspected);
+    expect(sweepUntil(9000, 11_000)).toEqual(["a failed", "b failed", "c failed"]);
   });
 
   it("holds an incarnation for ended that was a member of this epoch and is none, also past its time on record (M6)", () => {
