@@ -116,6 +116,13 @@ describe("a live subscription", () => {
     ]);
   });
 
+  it("does not take the first event of another epoch for the first of its own", () => {
+    const log = createLogModel();
+    const start = live(log.top());
+    log.flush();
+    expect(told(run(start, heard(log.append(1))).effects)).toEqual(["backfill"]);
+  });
+
   it("reads the log after the channel has come up again", () => {
     const log = createLogModel();
     expect(told(run(live(log.top()), { type: "connected" }).effects)).toEqual(["backfill"]);
