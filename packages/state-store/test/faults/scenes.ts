@@ -163,7 +163,7 @@ function clusterFaults() {
 
   async function open() {
     const cluster = await startCluster();
-    return { cluster, spare: await cluster.addPrimary(), homes: new Map<number, RedisFixture>() };
+    return { cluster, spare: await cluster.addPrimary() };
   }
   const get = () => (opened ??= open());
 
@@ -172,13 +172,15 @@ function clusterFaults() {
     return openScene([where, where], prefix, random);
   }
 
+  /** To the primary that had no slots, or from there to one of the others. */
   async function moveThere(scene: Scene, partition: number): Promise<void> {
-    const { cluster, spare, homes } = await get();
-    const key = (name: string) => scene.keySpace.partitioned(partition, name);
-    const from = await cluster.primaryOf(key("fence"));
-    const to = from === spare ? homes.get(partition) : spare;
-    if (!to) throw new Error("moving a slot back: nobody knows where it came from");
-    homes.set(partition, from);
+    const { cluster, spare } = await get();
+    const { keySpace } = scene;
+    const key = (name: string) => keySpace.partitioned(partition, name);
+    const all = Array.from({ length: keySpace.partitions }, (_, at) => keySpace.partitioned(at, "fence"));
+    const owners = await Promise.all(all.map((fence) => cluster.primaryOf(fence)));
+    const to = owners[partition] === spare ? owners.find((owner) => owner !== spare) : spare;
+    if (!to) throw new Error("moving a slot back: nobody else has one");
     const move = await cluster.beginMove(key("fence"), to);
     await move.moveKeys([key("index:link"), key("log:link")]);
     await sleep(scene.random.next() * 200);
