@@ -19,6 +19,12 @@ afterAll(async () => {
   if (asked !== undefined) console.table(Object.fromEntries(summary));
 }, 60_000);
 
+/** A long run tells now and then how far it is. */
+function report(): void {
+  const done = [...summary.values()].reduce((sum, one) => sum + one.runs, 0);
+  if (asked !== undefined && done % 20 === 0) console.table(Object.fromEntries(summary));
+}
+
 const plan = Array.from({ length: runs }, (_, at) => ({
   seed: firstSeed + at,
   fault: faults[at % faults.length],
@@ -69,6 +75,7 @@ describe("real faults under load", () => {
         lost: before.lost + lost,
         errors: [...new Set([...before.errors.split(" "), ...load.errors.keys()])].filter(Boolean).join(" "),
       });
+      report();
     },
     120_000,
   );
