@@ -184,7 +184,7 @@ export const mutations = [
   changes("S3: an own change is noted", "known.note(change.id, outcome.version, change.requestId);", ""),
   upkeep("S3: a fenced leader hears of it", "if (fenced) throw fencedError(name, fenced.fence);", ""),
   // S4: expiry through an index.
-  modelled("S4: only what has expired", "change.extra == 'expired' and not has_expired(record)", "false"),
+  script("S4: only what has expired", "change.extra == 'expired' and not has_expired(record)", "false"),
   script(
     "S4: the siblings go, too",
     "call('UNLINK', change.record_key, change.inbox_key, change.log_key)",
