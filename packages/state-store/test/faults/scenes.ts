@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "@parallax/core";
 import { createConnections, createKeySpace, type KeySpace, type RedisConnections } from "@parallax/redis";
 import {
+  type ClusterFixture,
   createFaultProxy,
   type FaultProxy,
   type RedisFixture,
