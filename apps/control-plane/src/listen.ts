@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import { createServer as createHttpsServer, Server as HttpsServer } from "node:https";
 import { createAdaptorServer } from "@hono/node-server";
 import { type CancelTimer, type Clock, errorMessage, type Logger, ParallaxError } from "@parallax/core";
+import { answerUnreadable } from "./http/raw-answer.ts";
 import { followCertificate, readCertificate, type TlsFiles } from "./tls.ts";
 
 /** A server that listens. */
@@ -11,6 +12,9 @@ export interface Listening {
   /** Stops accepting, ends idle connections at once and the others after `graceMs`. */
   close(graceMs: number): Promise<void>;
 }
+
+/** Longer than load balancers keep a connection without requests: who sends one into a closing connection gets an error. */
+const keepAliveMs = 75_000;
 
 export interface ListenOptions {
   readonly fetch: (request: Request) => Response | Promise<Response>;
@@ -26,6 +30,8 @@ export interface ListenOptions {
 export async function listen(options: ListenOptions): Promise<Listening> {
   const { host, port, clock } = options;
   const { server, stopFollowing } = serverOf(options);
+  server.keepAliveTimeout = keepAliveMs;
+  server.on("clientError", answerUnreadable);
   // HTTP/1.0 needs no Host, and the checks of load balancers have none.
   server.prependListener("request", (request) => {
     request.headers.host ??= "localhost";

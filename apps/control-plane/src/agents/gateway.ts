@@ -1,9 +1,11 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { isParallaxError, type Logger, randomId } from "@parallax/core";
-import { agentPath, agentSubprotocol, type ErrorBody } from "@parallax/protocol";
+import { isParallaxError, type Logger } from "@parallax/core";
+import { agentPath, agentSubprotocol } from "@parallax/protocol";
 import { WebSocketServer } from "ws";
 import type { Authenticator } from "../http/auth.ts";
+import { isFromElsewhere } from "../http/origin.ts";
+import { answerRaw, type Refusal } from "../http/raw-answer.ts";
 import { type ConnectionLimits, createDoorkeeper } from "./doorkeeper.ts";
 import type { Hub } from "./hub.ts";
 
@@ -50,6 +52,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       const message = "connecting an agent: this node takes none now; try another one, or later";
       return { status: 503, code: "not_ready", message };
     }
+    const { origin, host } = headers;
+    if (authenticator.isOpen && isFromElsewhere({ origin, host })) {
+      const message =
+        "connecting an agent: a page of somewhere else may not; give the node tokens, and send one";
+      return { status: 403, code: "forbidden", message };
+    }
     let caller: string;
     try {
       caller = authenticator.require(headers.authorization, "agent").name;
@@ -67,7 +75,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     socket.on("error", (error) => logger.debug("a socket failed during its upgrade", { error }));
     const checked = check(request);
     const admitted = "status" in checked ? checked : admit(request, socket, checked.caller);
-    if ("status" in admitted) refuse(socket, admitted);
+    if ("status" in admitted) answerRaw(socket, admitted);
     else sockets.handleUpgrade(request, socket, head, (accepted) => hub.accept(accepted, admitted.caller));
   }
 
@@ -91,36 +99,5 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-const reasons: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not Found",
-  429: "Too Many Requests",
-  503: "Service Unavailable",
-};
-
-interface Refusal {
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
-}
-
 /** What came of a look at a request. */
 type Checked = Refusal | { readonly caller: string };
-
-function refuse(socket: Duplex, { status, code, message }: Refusal): void {
-  const error: ErrorBody = { error: { code, message }, requestId: randomId("req_") };
-  const body = JSON.stringify(error);
-  const headers = [
-    `HTTP/1.1 ${status} ${reasons[status] ?? "Error"}`,
-    "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Connection: close",
-    ...(status === 503 || status === 429 ? ["Retry-After: 2"] : []),
-    ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
-  ];
-  // The server no longer watches over this socket: a client that keeps its half open must not keep the node from ending.
-  socket.once("finish", () => socket.destroy());
-  socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`);
-}

@@ -21,6 +21,7 @@ import { addEventRoutes, type EventRoutesOptions } from "./events.ts";
 import { addExecutionRoutes, type ExecutionRoutesOptions } from "./executions.ts";
 import { addHaRoutes } from "./ha.ts";
 import { limitBody } from "./input.ts";
+import { isFromElsewhere } from "./origin.ts";
 import { addPatternRoutes } from "./patterns.ts";
 import { addReferenceRoutes } from "./reference.ts";
 import { createRouter, type Router } from "./route.ts";
@@ -69,6 +70,7 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   app.use(requestId, observe(clock, options.onAnswered), answerWell(draining));
   app.onError((error, context) => answerError(context, error, logger));
   app.notFound((context) => answerUnrouted(context, router, authenticator, logger));
+  if (authenticator.isOpen) app.use(refuseOtherPages);
   app.use("/api/*", limitBody(maxBodyBytes), async (_, next) => {
     options.assertStore();
     await next();
@@ -130,6 +132,16 @@ function answerWell(draining: AbortSignal): MiddlewareHandler<AppEnvironment> {
     if (draining.aborted) context.header("Connection", "close");
   };
 }
+
+/** Reading needs no such guard: a browser shows no page what another site answered. */
+const refuseOtherPages: MiddlewareHandler<AppEnvironment> = async ({ req }, next) => {
+  const isSafe = req.method === "GET" || req.method === "HEAD" || req.method === "OPTIONS";
+  if (!isSafe && isFromElsewhere({ origin: req.header("Origin"), host: req.header("Host") })) {
+    const message = `answering ${req.method} ${req.path}: a page of somewhere else may not ask this of a node without tokens; give it tokens, and send one`;
+    throw new ParallaxError("forbidden", message);
+  }
+  await next();
+};
 
 /** A path that is none, a method that a path does not have, or the question which ones it has. */
 function answerUnrouted(

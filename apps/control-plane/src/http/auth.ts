@@ -17,6 +17,8 @@ export interface TokenEntry {
 
 /** Knows the tokens. */
 export interface Authenticator {
+  /** There are no tokens: everybody may do everything. */
+  readonly isOpen: boolean;
   /** @throws ParallaxError `unauthorized` for a missing or unknown token, `forbidden` for a role that may not. */
   require(authorization: string | undefined, role: Role): Caller;
   /** From now on these count, and no others. */
@@ -40,6 +42,7 @@ export function createAuthenticator(tokens: readonly TokenEntry[]): Authenticato
   }
 
   return {
+    isOpen: known.length === 0,
     require(authorization, role) {
       if (known.length === 0) return { role: "admin", name: anyone };
       const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];

@@ -182,9 +182,41 @@ describe("bad input", () => {
       ["a header that is none", ["GET /ha/status HTTP/1.1", "Host: node", "no colon"]],
       ["no HTTP at all", ["\u0016\u0003\u0001 hello"]],
     ])("%s", async (_, lines) => {
-      const { status } = await sendRaw(url, [...lines, "Connection: close"]);
-      expect([400, 404]).toContain(status);
+      const answer = await sendRaw(url, [...lines, "Connection: close"]);
+      expect([400, 404]).toContain(answer.status);
     });
+
+    it.each([
+      ["a header that is none", ["GET /ha/status HTTP/1.1", "Host: node", "no colon"]],
+      ["no HTTP at all", ["\u0016\u0003\u0001 hello"]],
+    ])("%s is told so, as any other error", async (_, lines) => {
+      expect(errorOf(await sendRaw(url, lines), 400).code).toBe("invalid_request");
+    });
+
+    it("headers without an end", async () => {
+      const answer = await sendRaw(url, [
+        "GET /health HTTP/1.1",
+        "Host: node",
+        `X-Long: ${"x".repeat(20_000)}`,
+      ]);
+      expect(errorOf(answer, 431).code).toBe("headers_too_large");
+    });
+
+    it.each(["https://elsewhere.example", "null", "http://localhost:1"])(
+      "what a page of %s asks of a node without tokens",
+      async (Origin) => {
+        const headers = { Origin };
+        for (const path of ["/api/executions", "/ha/drain", "/ha/stepdown"]) {
+          const answer = await call(`${url}${path}`, { method: "POST", body: "{}", headers });
+          expect(errorOf(answer, 403).code, path).toBe("forbidden");
+        }
+        const own = { Origin: new URL(url).origin };
+        expect((await submit({ pattern: "one" }, { headers: own })).status).toBe(202);
+        expect((await call(`${url}/api/patterns`, { headers })).status).toBe(200);
+        const agent = await sendRaw(url, [...upgradeLines(), `Origin: ${Origin}`]);
+        expect(errorOf(agent, 403).code).toBe("forbidden");
+      },
+    );
   });
 
   describe("at the agents' door", () => {

@@ -239,7 +239,7 @@ export const connectAgent: Operation<string> = {
   role: "agent",
   input: noInput,
   answer: { statuses: { 101: "The connection is the agent's." }, contentType: "application/octet-stream" },
-  errors: ["upgrade_required", "unsupported_version"],
+  errors: ["upgrade_required", "unsupported_version", "too_many_connections", "not_ready"],
 };
 
 /** The path of one pattern. */
