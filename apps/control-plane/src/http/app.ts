@@ -70,7 +70,7 @@ export function createApp(options: AppOptions): Hono<AppEnvironment> {
   app.use(requestId, observe(clock, options.onAnswered), answerWell(draining));
   app.onError((error, context) => answerError(context, error, logger));
   app.notFound((context) => answerUnrouted(context, router, authenticator, logger));
-  if (authenticator.isOpen) app.use(refuseOtherPages);
+  app.use(refuseOtherPages(authenticator));
   app.use("/api/*", limitBody(maxBodyBytes), async (_, next) => {
     options.assertStore();
     await next();
@@ -133,15 +133,18 @@ function answerWell(draining: AbortSignal): MiddlewareHandler<AppEnvironment> {
   };
 }
 
-/** Reading needs no such guard: a browser shows no page what another site answered. */
-const refuseOtherPages: MiddlewareHandler<AppEnvironment> = async ({ req }, next) => {
-  const isSafe = req.method === "GET" || req.method === "HEAD" || req.method === "OPTIONS";
-  if (!isSafe && isFromElsewhere({ origin: req.header("Origin"), host: req.header("Host") })) {
-    const message = `answering ${req.method} ${req.path}: a page of somewhere else may not ask this of a node without tokens; give it tokens, and send one`;
-    throw new ParallaxError("forbidden", message);
-  }
-  await next();
-};
+/** Reading needs no such guard: a browser shows no page what another site answered. Nor do tokens, which no browser adds. */
+function refuseOtherPages(authenticator: Authenticator): MiddlewareHandler<AppEnvironment> {
+  return async ({ req }, next) => {
+    const isSafe = req.method === "GET" || req.method === "HEAD" || req.method === "OPTIONS";
+    const from = { origin: req.header("Origin"), host: req.header("Host") };
+    if (!isSafe && authenticator.isOpen && isFromElsewhere(from)) {
+      const message = `answering ${req.method} ${req.path}: a page of somewhere else may not ask this of a node without tokens; give it tokens, and send one`;
+      throw new ParallaxError("forbidden", message);
+    }
+    await next();
+  };
+}
 
 /** A path that is none, a method that a path does not have, or the question which ones it has. */
 function answerUnrouted(

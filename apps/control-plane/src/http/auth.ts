@@ -42,7 +42,9 @@ export function createAuthenticator(tokens: readonly TokenEntry[]): Authenticato
   }
 
   return {
-    isOpen: known.length === 0,
+    get isOpen() {
+      return known.length === 0;
+    },
     require(authorization, role) {
       if (known.length === 0) return { role: "admin", name: anyone };
       const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
