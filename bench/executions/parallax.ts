@@ -31,6 +31,8 @@ export function parallaxSubject(options: ParallaxOptions = {}): Subject {
       const port = await freePort();
       const url = `http://127.0.0.1:${port}`;
       const env = {
+        // The bundle lies elsewhere, and a node looks for its own package.
+        NODE_PATH: join(root, "bench/node_modules"),
         PARALLAX_HA_ENABLED: "true",
         PARALLAX_REDIS_URL: redisUrl,
         PARALLAX_PORT: String(port),
