@@ -202,7 +202,7 @@ export const mutations = [
     "if row then",
   ),
   lua("M6 in Lua: who fails ends", "end_incarnation(row.incarnation, { reason = 'failed' })", ""),
-  lua(
+  redis(
     "M6 in Lua: no row is lost within an epoch",
     "if not ending and member_epoch ~= epoch then",
     "if not ending then",

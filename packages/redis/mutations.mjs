@@ -19,6 +19,7 @@ const role = inFile("role-connection.ts", "server");
 const subscriptions = inFile("subscriptions.ts", "server");
 const clients = inFile("clients.ts", "server");
 const auth = inFile("link.ts", "server");
+const sent = inFile("calls.ts", "server");
 const log = inFile("event-log.ts", "server");
 const redirects = inFile("redirects.ts", "unit");
 const route = inFile("route.ts", "cluster");
@@ -57,7 +58,7 @@ export const mutations = [
   link("at once the first time", "clock.after(isFirst ? 0 : waitMs", "clock.after(waitMs"),
   link("a client that was of use starts anew", "proven: () => backoff.reset(),", "proven: () => {},"),
   link("none could be made: tried again", '      rebuild("no client could be made");\n', ""),
-  link("what is under way is settled", 'onBreak("the connection was lost");', ""),
+  auth("what is under way is settled", 'onBreak("the connection was lost");', ""),
   link("nothing after the end", 'if (state === "closed") return;\n    logger.warn', "logger.warn"),
   link(
     "a wait ends in time",
@@ -77,13 +78,12 @@ export const mutations = [
     'if (clock.now() >= deadlineAtMs) throw new Refusal("not-sent", new Error("the time is up"));',
     "",
   ),
-  calls("not sent to who is still connecting", 'if (node?.status !== "ready") throw', "if (!node) throw"),
   calls(
     "what passes is repeated",
     'const isHarmless = failure === "retry" || failure === "not-sent";',
     'const isHarmless = failure === "not-sent";',
   ),
-  calls(
+  sent(
     "what was not sent is repeated",
     'failure === "retry" || failure === "not-sent"',
     'failure === "retry"',
@@ -94,7 +94,7 @@ export const mutations = [
     "!isHarmless || clock.now() + waitMs >= deadlineAtMs",
     "!isHarmless",
   ),
-  calls(
+  sent(
     "a break settles what is under way",
     "for (const give of [...inFlight]) give(",
     "for (const give of []) give(",

@@ -89,6 +89,11 @@ describe("on Cluster", () => {
     expect(Math.max(...counts.map((count) => Math.abs(count - total / 16)))).toBeLessThan(153);
   });
 
+  it("a record is in the same partition for ever", () => {
+    const ids = ["exec_1", "exec_2", "agent_1", "a", "pattern:über"];
+    expect(ids.map((id) => keySpace.partitionOf(id))).toEqual([1, 4, 6, 3, 15]);
+  });
+
   it("a partition that does not exist has no keys", () => {
     for (const partition of [-1, 16, 0.5])
       expect(() => keySpace.partitioned(partition, "x")).toThrow(

@@ -7,6 +7,8 @@ describe("the slot of a key", () => {
     ["123456789", 0x31c3 % slotCount],
     ["foo", 12_182],
     ["", 0],
+    // An empty tag is none.
+    ["foo{}{bar}", 8363],
   ])("is the checksum of all of it: %j", (key, slot) => {
     expect(slotOf(key)).toBe(slot);
   });
