@@ -57,20 +57,27 @@ const update = (name: string, logEntries: number): Subject => ({
   name,
   async open(url) {
     const { jobs, close } = await openStore(url, logEntries);
-    const all = Array.from({ length: records }, (_, at) => ({ id: `job_${at}`, version: 1 }));
+    const all = Array.from({ length: records }, (_, at) => ({
+      id: `job_${at}`,
+      version: Promise.resolve(1),
+    }));
     await Promise.all(all.map(({ id }) => jobs.create(id, { status: "pending", owner: "none", ...payload })));
     let next = 0;
+    async function changeOne(id: string, version: number): Promise<number> {
+      const status = statuses[version % statuses.length] ?? "pending";
+      const set = { status, owner: `node_${version % 7}`, ...payload };
+      const result = await jobs.update(id, { set }, { version, event: { type: "job.changed", status } });
+      if (result.outcome !== "ok") throw new Error(`updating ${id}: ${result.outcome}`);
+      return result.version;
+    }
     return {
       async change() {
-        // All the others come first, so that each change meets the version that it expects.
-        const record = all[next % records] ?? { id: "there is none", version: 0 };
+        // All the others come first. Even so a stall may bring a record up again before its last change is done.
+        const record = all[next % records];
         next += 1;
-        const status = statuses[record.version % statuses.length] ?? "pending";
-        const set = { status, owner: `node_${record.version % 7}`, ...payload };
-        const event = { type: "job.changed", status };
-        const result = await jobs.update(record.id, { set }, { version: record.version, event });
-        if (result.outcome !== "ok") throw new Error(`updating ${record.id}: ${result.outcome}`);
-        record.version = result.version;
+        if (!record) return;
+        record.version = record.version.then((version) => changeOne(record.id, version));
+        await record.version;
       },
       close,
     };
