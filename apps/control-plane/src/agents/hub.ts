@@ -10,6 +10,7 @@ import type { NodeMessage } from "../node-messages.ts";
 import { type Assignments, createAssignments } from "./assignments.ts";
 import { type AgentConnection, type AgentSocket, beatMs, createAgentConnection } from "./connection.ts";
 import { createDepartures, type Departures } from "./departures.ts";
+import { createFarewells } from "./farewells.ts";
 import { createOutcomes } from "./outcomes.ts";
 import type { TaskReports } from "./reports.ts";
 import { renewTokenEveryMs } from "./resume-tokens.ts";
@@ -67,6 +68,7 @@ export function createHub(options: HubOptions): Hub {
   const isIdle = ({ agentId }: Session): boolean => roster.get(agentId)?.held.size === 0;
   const departures: Departures = createDepartures({ clock, random, connected, isIdle, onMoving: refile });
   const outcomes = createOutcomes({ reports, onTaken: letGo, logger });
+  const farewells = createFarewells(options);
   let draining = false;
   let lastBeatMs = clock.now();
   const stopBeating = clock.every(beatMs, beat);
@@ -223,15 +225,12 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function closed(session: Session): void {
-    const { agentId, counter, name, leaving } = session;
+    const { agentId, name, leaving } = session;
     if (connected.get(agentId) !== session) return;
     connected.delete(agentId);
     roster.remove(agentId);
     logger.info("agent disconnected", { agent: agentId, name, left: leaving });
-    const noted = leaving ? sessions.end(agentId, counter) : sessions.away(agentId, counter);
-    noted.catch((error: unknown) =>
-      logger.warn("could not note an agent's disconnect", { agent: agentId, error }),
-    );
+    farewells.note(session);
     if (leaving) assignments.giveUp(agentId);
     else assignments.await(agentId);
   }
@@ -294,6 +293,7 @@ export function createHub(options: HubOptions): Hub {
       stopBeating();
       assignments.stop();
       departures.stop();
+      farewells.stop();
       for (const connection of sockets.keys()) connection.terminate();
     },
     get mostUnsentBytes() {
@@ -305,13 +305,15 @@ export function createHub(options: HubOptions): Hub {
   };
 }
 
-function assignmentsOf({ clock, reconnectGraceMs, sessions, reports, logger }: HubOptions): Assignments {
+function assignmentsOf(options: HubOptions): Assignments {
+  const { clock, reconnectGraceMs, sessions, reports, nodeId, logger } = options;
   return createAssignments({
     clock,
     reconnectGraceMs,
     async whereIs(agentId) {
       const record = await sessions.get(agentId);
-      return record?.status === "connected" ? record.nodeId : undefined;
+      // What says that it is here could not be changed when it went.
+      return record?.status === "connected" && record.nodeId !== nodeId ? record.nodeId : undefined;
     },
     onLost: (taskId, attempt) => reports.lost(taskId, attempt, false),
     onUnknown: (agent, error) =>

@@ -102,6 +102,20 @@ describe("the agents of a node", () => {
       expect(here.reported).toEqual([]);
     });
 
+    it("lose them as well when the store could not be told, and it is told again", async () => {
+      const agent = await here.connect();
+      here.hub.send(agentOf(agent), taskFrame("exec_1:0"));
+      const { away } = here.sessions;
+      here.sessions.away = () => Promise.reject(new Error("the store is away"));
+      agent.end();
+      await here.clock.advance(graceMs);
+      expect(here.reported).toEqual(["lost exec_1:0 1"]);
+      expect(await here.sessions.get(agentOf(agent))).toMatchObject({ status: "connected" });
+      here.sessions.away = away;
+      await here.clock.advance(5000);
+      expect(await here.sessions.get(agentOf(agent))).toMatchObject({ status: "away" });
+    });
+
     it("lose at once what they come back without: it never reached them", async () => {
       const agent = await here.connect();
       for (const number of [0, 1, 2]) here.hub.send(agentOf(agent), taskFrame(`exec_1:${number}`));
