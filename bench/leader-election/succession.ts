@@ -130,9 +130,11 @@ const repeated = tokens.length - new Set(tokens.map(({ election, term }) => `${e
 console.log(
   `${elections} elections in each of 4 processes; lease ${lease}/${options.deadline}/${options.period} ms`,
 );
-console.table({
-  "step-down until another leads": row(steps),
-  "SIGKILL until another leads": row(kills.sinceKill),
-  "last renewal of a killed leader until another leads": row(kills.sinceRenewal),
-});
+const measured = {
+  "step-down until another leads": steps,
+  "SIGKILL until another leads": kills.sinceKill,
+  "last renewal of a killed leader until another leads": kills.sinceRenewal,
+};
+const shown = Object.entries(measured).filter(([, values]) => values.length > 0);
+console.table(Object.fromEntries(shown.map(([what, values]) => [what, row(values)])));
 console.log(`${tokens.length} terms, ${repeated} tokens twice`);
