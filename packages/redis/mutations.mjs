@@ -15,6 +15,7 @@ const address = inFile("address.ts", "unit");
 const reachability = inFile("reachability.ts", "unit");
 const request = inFile("request.ts", "server");
 const options = inFile("role-options.ts", "server");
+const subscriberRole = inFile("role-connection.ts", "unit");
 const role = inFile("role-connection.ts", "server");
 const subscriptions = inFile("subscriptions.ts", "server");
 const clients = inFile("clients.ts", "server");
@@ -136,16 +137,6 @@ export const mutations = [
   reachability("M7: for how long", "clock.elapsedAtLeast(mark) >= ms", "ms >= 0"),
 
   request("the moment of writing is noted", "    socket = to;\n", ""),
-  options(
-    "no queue while offline",
-    "enableOfflineQueue: false,\n    autoResend",
-    "enableOfflineQueue: true,\n    autoResend",
-  ),
-  options(
-    "nothing is sent again by itself",
-    "autoResendUnfulfilledCommands: false",
-    "autoResendUnfulfilledCommands: true",
-  ),
   options("a silent socket is given up", "    socketTimeout: deadlineMs,\n", ""),
   options("a user's prefix is not ours", '    keyPrefix: "",\n', ""),
   role(
@@ -159,7 +150,7 @@ export const mutations = [
     'role === "subscriber" && subscriptions.restore(client)',
     "false && subscriptions.restore(client)",
   ),
-  role("a subscriber takes no commands", 'if (role !== "subscriber") return;', "if (role) return;"),
+  subscriberRole("a subscriber takes no commands", 'if (role !== "subscriber") return;', "if (role) return;"),
   subscriptions(
     "a channel as long as anybody listens",
     "channels.filter((channel) => !rest.has(channel))",

@@ -186,6 +186,19 @@ describeBackend("redis-standalone", "Redis", () => {
       expect((await own.data.run(slow, ["plain"], ["a"])).reply).toBe(1);
       expect(await redis.send("EXISTS", "plain")).toBe(1);
       expect(user.status).toBe("wait");
+      // Channels are ours by name, too.
+      const heard: string[] = [];
+      let isReady = false;
+      own.subscriber.listen(
+        ["plain"],
+        ({ payload }) => heard.push(payload),
+        () => {
+          isReady = true;
+        },
+      );
+      await eventually(() => isReady);
+      await redis.send("PUBLISH", "plain", "news");
+      await eventually(() => heard.includes("news"));
       await own.close();
       expect(user.status).toBe("wait");
       expect(user.options).toMatchObject({

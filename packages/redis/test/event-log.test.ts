@@ -97,6 +97,12 @@ describe("appending", () => {
     expect(await chain()).toEqual(["1-0 >a"]);
   });
 
+  it("names each entry's predecessor, whatever travels together (E4)", async () => {
+    await append(["a"]);
+    await append(["b", "c", "d"]);
+    expect(await chain()).toEqual(["1-0 >a", "2-0 a>b", "3-0 b>c", "4-0 c>d"]);
+  });
+
   it("shows the same millisecond in entry and message, though Redis counts microseconds", async () => {
     const listener = new Redis(server.url);
     await listener.subscribe("channel");
