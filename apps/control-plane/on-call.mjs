@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 
 const [name] = process.argv.slice(2);
-const { status } = spawnSync(
+const { status, error } = spawnSync(
   "vitest",
   [
     "run",
@@ -16,4 +16,5 @@ const { status } = spawnSync(
   ],
   { cwd: import.meta.dirname, stdio: "inherit" },
 );
+if (error) console.error(`starting vitest: ${error.message}; run this by pnpm, which finds it`);
 process.exitCode = status ?? 1;
