@@ -57,7 +57,7 @@ export interface JournalChange {
   readonly after: ExecutionRecord;
   /** The record in each status on the way to `after`, that one included. Default: `after`, if its status is another one. */
   readonly passed?: readonly ExecutionRecord[];
-  /** Put letters into the inbox in one step with the write, each as often as it takes: they repeat without harm. */
+  /** Put letters into the inbox before the write, each as often as it takes: they repeat without harm. */
   readonly deposits?: readonly (() => Promise<unknown>)[];
   /** What its inbox holds, as far as the owner knows: it is put back with a record that was lost (X6). */
   readonly letters: readonly Letter[];
@@ -68,9 +68,8 @@ export function createJournal(options: JournalOptions): Journal {
 
   async function attempt(change: JournalChange, requestId: string): Promise<JournalOutcome> {
     const { id, owner, version, before, after } = change;
-    // First, and in the same tick: a final record takes no letters.
-    const depositing = Promise.all((change.deposits ?? []).map((deposit) => deposit()));
-    depositing.catch(() => {});
+    // X5: what the write counts lies in the inbox before, or an adopter would miss it. A final record takes no letters either.
+    await Promise.all((change.deposits ?? []).map((deposit) => deposit()));
     const { passed = before.status === after.status ? [] : [after] } = change;
     const result = await executions.update(id, difference(before, after), {
       version,
@@ -79,7 +78,6 @@ export function createJournal(options: JournalOptions): Journal {
       event: passed.map((record) => eventOf(id, record)),
       ...(isFinal(after.status) ? { expiresInMs: retentionMs } : {}),
     });
-    await depositing;
     switch (result.outcome) {
       case "ok":
         storeTime.observe(result.storeTimeMs);

@@ -108,7 +108,7 @@ describeBackend(
       });
       expect(after.output).toMatch(table(next, ids));
       expect(after.output).toContain(`${old}  unhealthy`);
-    });
+    }, 120_000);
 
     it("has a new leader at once when the leader is told to stop", async () => {
       const { counts, stop } = await watchFinals(cluster.redis.url);
@@ -117,14 +117,14 @@ describeBackend(
       const stream = startStream({ urls: balancer.urls, everyMs: 15, isUp: () => true });
       await eventually(() => stream.accepted.size > 60);
       const { tookMs } = await loseLeader("SIGTERM");
-      expect(tookMs, "milliseconds without a leader").toBeLessThan(1000);
+      expect(tookMs, "milliseconds without a leader: handed over, not expired").toBeLessThan(leaseMs);
       expect(await cluster.node(stopped).exited, "exit code").toBe(0);
       await stream.stop();
       balancer.stop();
       await everyAcceptedExecutionIsDone(stream.accepted, counts);
       expect(stream.failures, "failed requests").toEqual([]);
       stop();
-    });
+    }, 120_000);
 
     it("shows an operator what redis-cli needs to show", async () => {
       const client = clientOf(cluster.urls);
@@ -141,6 +141,6 @@ describeBackend(
       const session = await redis.hgetall(`parallax:agent:${agent?.id}`);
       expect(Object.keys(session).slice(0, 3)).toEqual(["nodeId", "capabilities", "connectedAt"]);
       expect(session.capabilities).toBe('["shouting"]');
-    });
+    }, 120_000);
   },
 );
