@@ -59,7 +59,6 @@ export const mutations = [
   link("at once the first time", "clock.after(isFirst ? 0 : waitMs", "clock.after(waitMs"),
   link("a client that was of use starts anew", "proven: () => backoff.reset(),", "proven: () => {},"),
   link("none could be made: tried again", '      rebuild("no client could be made");\n', ""),
-  auth("what is under way is settled", 'onBreak("the connection was lost");', ""),
   link("nothing after the end", 'if (state === "closed") return;\n    logger.warn', "logger.warn"),
   link(
     "a wait ends in time",
@@ -83,11 +82,6 @@ export const mutations = [
     "what passes is repeated",
     'const isHarmless = failure === "retry" || failure === "not-sent";',
     'const isHarmless = failure === "not-sent";',
-  ),
-  sent(
-    "what was not sent is repeated",
-    'failure === "retry" || failure === "not-sent"',
-    'failure === "retry"',
   ),
   calls("what may have run is not", 'failure === "retry" || failure === "not-sent"', 'failure !== "refused"'),
   calls(
@@ -138,7 +132,6 @@ export const mutations = [
 
   request("the moment of writing is noted", "    socket = to;\n", ""),
   options("a silent socket is given up", "    socketTimeout: deadlineMs,\n", ""),
-  options("a user's prefix is not ours", '    keyPrefix: "",\n', ""),
   role(
     "NOSCRIPT: sent in full",
     'return attempt.exchange("eval", [',
