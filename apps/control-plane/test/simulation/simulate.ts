@@ -44,9 +44,14 @@ export async function simulate(
   const agents = Array.from({ length: scenario.agents }, (_, index) =>
     startAgent({ name: `agent-${index}`, seed: scenario.seed * 10 + index, timeline, doors, failing: 0.02 }),
   );
-  const watch = createWatch({ space: store.records, counts, isAlive: (owner) => !dead.has(owner) });
-  look = watch.look;
   let rolledBack = 0;
+  const watch = createWatch({
+    space: store.records,
+    counts,
+    isAlive: (owner) => !dead.has(owner),
+    mayLackLetters: () => rolledBack > 0,
+  });
+  look = watch.look;
 
   const crash = (place: Place): void => {
     const { node } = place;
