@@ -9,7 +9,7 @@ export const registerCompletion: RegisterCommand = (parent, { io }) => {
     .command("completion")
     .description("print a script that completes commands and options in a shell")
     .addArgument(new Argument("<shell>", "your shell").choices(shells))
-    .addHelpText("after", "\nExample:\n  $ source <(parallax completion bash)")
+    .addHelpText("after", "\nExample:\n  $ parallax completion bash > /etc/bash_completion.d/parallax")
     .action((shell: (typeof shells)[number]) => io.out(scripts[shell]));
   parent
     .command("complete [words...]", { hidden: true })
