@@ -51,11 +51,17 @@ async function startNode(index: number): Promise<void> {
   nodes.set(index, await startProcess({ script: nodeScript.path, env, cwd: directory.path }));
 }
 
+/** The answers of a text come in the order of its tasks, which is chance: two reports are compared without it. */
+function sorted(_: string, part: unknown): unknown {
+  if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
+  return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 const reportShape = (
   text: string,
 ): { readonly report: string; readonly tookMs: number; readonly texts: number } => {
   const { elapsedMs, executionsPerSecond: _, ...rest } = JSON.parse(text);
-  return { report: JSON.stringify(rest), tookMs: elapsedMs, texts: rest.texts };
+  return { report: JSON.stringify(rest, sorted), tookMs: elapsedMs, texts: rest.texts };
 };
 
 async function runAudit(): Promise<ReturnType<typeof reportShape>> {
