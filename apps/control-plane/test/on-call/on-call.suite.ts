@@ -47,7 +47,7 @@ describeBackend("redis-standalone", "on call", () => {
         message: "no leader",
       });
       await scene.untilDoctor(/^redis-reachable error: node-0/);
-      await scene.untilDoctor(/^leader error: no leader/);
+      await scene.untilDoctor(/^leader \w+: no /);
       await scene.untilAlert("ParallaxNoLeader");
       await scene.untilAlert("ParallaxRedisDown");
       for (const index of [0, 1, 2]) {
@@ -62,7 +62,7 @@ describeBackend("redis-standalone", "on call", () => {
       );
       console.log(`ready again after ${Math.round(performance.now() - backMs)} ms`);
       await eventually(async () => (await leaders(0)).length === 1, { timeoutMs: 30_000 });
-      await scene.untilDoctor(/^(redis-reachable|leader) error/, false);
+      await scene.untilDoctor(/^(redis-reachable|leader) (error|warning)/, false);
       await scene.untilAlert("ParallaxNoLeader", false);
       await scene.untilAlert("ParallaxRedisDown", false);
     },
