@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { bundleScript, startProcess } from "@parallax/testing";
 import { expect, it } from "vitest";
-import { durations } from "./support/durations.ts";
+import { overrunDurations } from "./support/durations.ts";
 
 it("L4: `overrun: exit` ends the process before another may lead, if its work does not end", async () => {
   const script = await bundleScript(fileURLToPath(new URL("./support/overrunning-node.ts", import.meta.url)));
@@ -11,7 +11,7 @@ it("L4: `overrun: exit` ends the process before another may lead, if its work do
   expect(node.lines[0]).toBe("aborted");
   const [, ms] = /exits after (\d+) ms/.exec(node.lines.join("\n")) ?? [];
   // The lease counts from a moment before the work began.
-  expect(Number(ms)).toBeGreaterThan(durations.renewDeadlineMs);
-  expect(Number(ms)).toBeLessThan(durations.leaseDurationMs);
+  expect(Number(ms)).toBeGreaterThan(overrunDurations.renewDeadlineMs);
+  expect(Number(ms)).toBeLessThan(overrunDurations.leaseDurationMs);
   await script.remove();
 });

@@ -2,7 +2,7 @@
 
 import { createElection } from "../../src/index.ts";
 import { memoryLeaseSpace, memoryLeaseStore } from "../../src/memory.ts";
-import { durations } from "./durations.ts";
+import { overrunDurations } from "./durations.ts";
 
 const space = memoryLeaseSpace();
 let isCut = false;
@@ -11,7 +11,7 @@ const store = memoryLeaseStore(space, {
     if (isCut) throw new Error("cut");
   },
 });
-const election = createElection({ store, nodeId: "a", overrun: "exit", ...durations });
+const election = createElection({ store, nodeId: "a", overrun: "exit", ...overrunDurations });
 await election.run(async (term) => {
   isCut = true;
   const startedAt = performance.now();
