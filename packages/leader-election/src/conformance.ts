@@ -248,6 +248,15 @@ function describeRenewals({ it }: TestApi, run: Run): void {
     }),
   );
   it(
+    "T3: keeps the longest time that its holder has said, though a late copy says less",
+    run(async (_, store) => {
+      const term = await granted(store);
+      for (const heldForMs of [5000, 2000])
+        equal((await renew(store, term, { heldForMs })).outcome, "renewed");
+      equal((await store.read()).record?.heldForMs, 5000);
+    }),
+  );
+  it(
     "L5: is lost for another incarnation of the same node",
     run(async (_, store) => {
       const term = await granted(store);
