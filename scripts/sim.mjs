@@ -8,11 +8,8 @@ const simulations = ["packages/leader-election", "packages/membership", "apps/co
 let failed = 0;
 for (const folder of simulations) {
   console.log(`\n${folder}`);
-  // The simulations find vitest as the scripts of their packages do.
-  const path = `${join(root, "node_modules/.bin")}:${process.env.PATH}`;
-  const run = spawnSync(process.execPath, [join(root, folder, "sim.mjs"), ...process.argv.slice(2)], {
+  const run = spawnSync(process.execPath, [join(root, "scripts/simulate.mjs"), ...process.argv.slice(2)], {
     cwd: join(root, folder),
-    env: { ...process.env, PATH: path },
     stdio: "inherit",
   });
   if (run.status !== 0) failed += 1;

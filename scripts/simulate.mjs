@@ -1,12 +1,13 @@
-// pnpm sim [--seeds 1000] [--seed 1]: simulates memberships under faults, from the first seed on.
+// In a package, pnpm sim [--seeds 1000] [--seed 1]: simulates it under faults, from the first seed on.
 
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { root } from "./command.mjs";
 
 const { values } = parseArgs({ options: { seeds: { type: "string" }, seed: { type: "string" } } });
 const seeds = values.seeds ?? (values.seed === undefined ? "1000" : "1");
-const { status } = spawnSync("vitest", ["run", "test/simulation"], {
-  cwd: import.meta.dirname,
+const { status } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", "test/simulation"], {
   env: {
     ...process.env,
     SIM_SEEDS: seeds,
