@@ -10,7 +10,7 @@ import { type ConnectionLimits, createDoorkeeper } from "./doorkeeper.ts";
 import type { Hub } from "./hub.ts";
 
 export interface GatewayOptions {
-  readonly server: Pick<Server, "on" | "off">;
+  readonly server: Pick<Server, "on">;
   readonly hub: Pick<Hub, "accept">;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
@@ -22,6 +22,7 @@ export interface GatewayOptions {
 
 /** The agents' door: checks an upgrade before anything is accepted, and hands the socket to the hub. */
 export interface Gateway {
+  /** Takes nobody from now on: as long as the server listens, agents are told to try another node. */
   close(): void;
 }
 
@@ -39,6 +40,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       offered.has(agentSubprotocol) ? agentSubprotocol : (false as const),
   };
   const sockets = new WebSocketServer(settings);
+  let closed = false;
 
   /** Who this is, or why this request gets no WebSocket. */
   function check({ url, headers }: IncomingMessage): Checked {
@@ -48,7 +50,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const message = `upgrading ${pathname}: agents connect to ${agentPath}`;
       return { status: 404, code: "not_found", message };
     }
-    if (!isOpen()) {
+    if (closed || !isOpen()) {
       const message = "connecting an agent: this node takes none now; try another one, or later";
       return { status: 503, code: "not_ready", message };
     }
@@ -93,7 +95,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   server.on("upgrade", onUpgrade);
   return {
     close() {
-      server.off("upgrade", onUpgrade);
+      // The door goes on answering: without it an upgrade would come to 426, after which an agent gives up for good.
+      closed = true;
       sockets.close();
     },
   };

@@ -2,14 +2,8 @@ import { ParallaxError } from "@parallax/core";
 import type { Execution } from "@parallax/protocol";
 import { eventually } from "@parallax/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { gate } from "../support/gate.ts";
 import { type LocalNodes, startNodes, workPattern } from "../support/local-nodes.ts";
-
-/** A gate that handlers wait at. */
-function gate(): { readonly opened: Promise<void>; open(): void } {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
 
 describe("executions on three nodes", () => {
   let nodes: LocalNodes;

@@ -11,6 +11,9 @@ export interface RawAgent {
   next<Type extends NodeFrame["type"]>(type: Type): Promise<Extract<NodeFrame, { type: Type }>>;
   /** The code that the node closed it with. */
   readonly closed: Promise<number>;
+  /** Reads nothing and answers no ping, as a process does whose event loop is blocked. */
+  pause(): void;
+  resume(): void;
   close(): void;
 }
 
@@ -48,6 +51,8 @@ export async function openSocket(url: string, token?: string): Promise<RawAgent>
         { message: `a frame of type ${type}, not only ${JSON.stringify(frames.slice(taken))}` },
       ),
     closed,
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
     close: () => socket.terminate(),
   };
 }
