@@ -59,6 +59,10 @@ const hardLimitBytes = 1024 * 1024;
 /** What comes in at once is taken: all that an agent may have on its way after a reconnect. */
 const burst = { frames: 5 * agentLimits.framesPerSecond, bytes: 8 * agentLimits.bytesPerSecond };
 
+/** A task is answered with its acceptance and its outcome. Whoever works fast must not be read slowly for that. */
+const framesPerTask = 2;
+const mostExpected = framesPerTask * agentLimits.maxConcurrentTasks;
+
 const notText = {
   ok: false,
   error: { code: "binary_frame", message: "reading a frame: send JSON text, not binary data" },
@@ -67,7 +71,11 @@ const notText = {
 export function createAgentConnection(options: ConnectionOptions): AgentConnection {
   const { socket, clock, random, logger, onHello, onFrame, onCongestion, onClose } = options;
   const openedMs = clock.now();
-  const frames = createAllowance({ perSecond: agentLimits.framesPerSecond, burst: burst.frames });
+  const frames = createAllowance({
+    perSecond: agentLimits.framesPerSecond,
+    burst: burst.frames,
+    mostExpected,
+  });
   const bytes = createAllowance({ perSecond: agentLimits.bytesPerSecond, burst: burst.bytes });
   const faults = createAllowance({ perSecond: 1, burst: agentLimits.maxFaults });
   let greeted = false;
@@ -88,6 +96,7 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
     }
     if (frame.type === "task" && congested) return false;
     socket.send(encodeFrame(frame));
+    if (frame.type === "task") frames.expect(framesPerTask);
     if (!congested && socket.bufferedAmount > highWaterBytes) setCongested(true);
     return true;
   }

@@ -128,6 +128,19 @@ describe("a connection of an agent", () => {
       expect(socket.readyState).toBe(socket.OPEN);
     });
 
+    it("does not, whose frames answer the tasks that it is given, however fast it works", async () => {
+      const socket = await node.connect();
+      for (let number = 0; number < 6 * agentLimits.framesPerSecond; number += 1) {
+        const taskId = `exec_1:${number}`;
+        node.hub.send(agentOf(socket), taskFrame(taskId));
+        socket.says({ type: "accept", taskId, attempt: 1 });
+        socket.says(result(number));
+        if (number % 32 === 0) await node.clock.settle();
+      }
+      await node.clock.settle();
+      expect(socket.paused).toBe(false);
+    });
+
     it("is read no faster than so many bytes a second either", async () => {
       const socket = await node.connect();
       const frame = JSON.stringify({ ...result(1), result: "x".repeat(1_000_000) });

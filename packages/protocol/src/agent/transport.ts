@@ -16,7 +16,7 @@ export const agentLimits = {
   maxConcurrentTasks: 1000,
   /** The most results that `hello` names as owed. */
   maxOwed: 10_000,
-  /** What a node reads from one connection, frames a second over time; what comes faster waits in the network. */
+  /** What a node reads from one connection besides answers to tasks, frames a second over time; the rest waits in the network. */
   framesPerSecond: 1000,
   /** And bytes a second. */
   bytesPerSecond: 4_194_304,
