@@ -6,7 +6,7 @@ export interface DeliveriesOptions {
   readonly courier: Courier;
   /** How long a task may stay without its agent's acceptance, in ms. */
   readonly graceMs: number;
-  /** Whether the agent has answered this attempt, so that it needs no word that the task is over. */
+  /** Whether the agent has answered this attempt, so that it needs neither the task again nor a word that it is over. */
   readonly isAnswered: (taskId: string, attempt: number) => boolean;
   /** The agent could not be reached within the grace. */
   readonly onLost: (taskId: string, attempt: number) => void;
@@ -37,6 +37,8 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
     const entry: Sent = { delivery, cancelTimer: () => {} };
     const firstSentMs = clock.now();
     const attempt = (): void => {
+      // Its result is being written: the agent may have forgotten the task by now, and would work on it anew.
+      if (isAnswered(delivery.taskId, delivery.attempt)) return;
       const leftMs = firstSentMs + graceMs - clock.now();
       if (leftMs <= 0) {
         onLost(delivery.taskId, delivery.attempt);

@@ -50,6 +50,15 @@ describe("deliveries", () => {
     expect(told).toEqual(["send 1", "send 1 again", "send 1 again"]);
   });
 
+  it("sends nothing more, and gives nothing up, once its agent has answered", async () => {
+    deliveries.track(taskId, delivery());
+    await clock.advance(1500);
+    answered.add(1);
+    await clock.advance(60_000);
+    expect(told).toEqual(["send 1"]);
+    expect(clock.timers).toBe(0);
+  });
+
   it("gives the attempt up exactly when the grace is over", async () => {
     deliveries.track(taskId, delivery());
     await clock.advance(4999);
