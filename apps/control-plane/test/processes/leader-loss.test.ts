@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describeBackend, eventually } from "@parallax/testing";
 import { Redis } from "ioredis";
 import { afterEach, beforeEach, expect, it, onTestFailed } from "vitest";
-import { clientOf, startAgents, startBalancer, startStream, watchFinals } from "./load.ts";
+import { clientOf, startAgents, startBalancer, startStream, untilEnded, watchFinals } from "./load.ts";
 import { type LocalCluster, parallax, startCluster } from "./local-cluster.ts";
 
 const leaseMs = 3000;
@@ -42,15 +42,11 @@ describeBackend(
       await cluster.stop();
     });
 
-    async function leader(): Promise<string> {
-      return eventually(() => redis.get("parallax:ha:leader"), { message: "a leader" });
-    }
-
     async function loseLeader(
       signal: "SIGKILL" | "SIGTERM",
     ): Promise<{ old: string; next: string; tookMs: number }> {
-      const old = await leader();
-      const node = cluster.node(old);
+      const node = await cluster.leader();
+      const old = node.id;
       const startedMs = performance.now();
       node.kill(signal);
       const next = await eventually(async () => {
@@ -66,13 +62,7 @@ describeBackend(
     ): Promise<void> {
       const client = clientOf(cluster.urls);
       for (const [id, expected] of accepted) {
-        const execution = await eventually(
-          async () => {
-            const found = await client.executions.get(id);
-            return found.finishedAt !== undefined && found;
-          },
-          { message: `execution ${id} to end`, timeoutMs: 15_000 },
-        );
+        const execution = await untilEnded(client, id, 15_000);
         expect(execution, id).toMatchObject({ status: "completed", result: expected });
       }
       const twice = [...accepted.keys()]
@@ -83,7 +73,7 @@ describeBackend(
 
     it("goes on with nothing lost when the leader is killed", async () => {
       const { counts, stop } = await watchFinals(cluster.redis.url);
-      const first = await leader();
+      const { id: first } = await cluster.leader();
       const before = await parallax(["ha", "status", "--url", cluster.urls.join(",")]);
       expect(before).toMatchObject({ code: 0, output: expect.stringMatching(table(first, ids)) });
 
@@ -112,13 +102,13 @@ describeBackend(
 
     it("has a new leader at once when the leader is told to stop", async () => {
       const { counts, stop } = await watchFinals(cluster.redis.url);
-      const stopped = await leader();
+      const stopped = await cluster.leader();
       const balancer = startBalancer(() => cluster.urls);
       const stream = startStream({ urls: balancer.urls, everyMs: 15, isUp: () => true });
       await eventually(() => stream.accepted.size > 60);
       const { tookMs } = await loseLeader("SIGTERM");
       expect(tookMs, "milliseconds without a leader: handed over, not expired").toBeLessThan(leaseMs);
-      expect(await cluster.node(stopped).exited, "exit code").toBe(0);
+      expect(await stopped.exited, "exit code").toBe(0);
       await stream.stop();
       balancer.stop();
       await everyAcceptedExecutionIsDone(stream.accepted, counts);

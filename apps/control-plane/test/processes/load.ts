@@ -1,29 +1,36 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ParallaxAgent } from "@parallax/agent";
-import { createClient } from "@parallax/client";
+import { ParallaxAgent, type TaskHandler } from "@parallax/agent";
+import { createClient, type ParallaxClient } from "@parallax/client";
+import type { Execution } from "@parallax/protocol";
+import { eventually } from "@parallax/testing";
 import { Redis } from "ioredis";
 
-/** Agents that shout: each answers its task in upper case after a moment. */
+/** Answers its task in upper case after a moment. */
+const shout: TaskHandler = async ({ input }) => {
+  await sleep(20);
+  return { result: String(input).toUpperCase(), confidence: 1 };
+};
+
+/** Agents that may go to any of the nodes, and never give up. By default they shout. */
 export async function startAgents(
   count: number,
   urls: readonly string[],
+  options: { readonly capability?: string; readonly slots?: number; readonly handler?: TaskHandler } = {},
 ): Promise<{ stop(): Promise<void> }> {
+  const { capability = "shouting", slots = 4, handler = shout } = options;
   const agents = Array.from({ length: count }, (_, index) => {
     const agent = new ParallaxAgent({
-      name: `shouter-${index}`,
-      capabilities: ["shouting"],
+      name: `${capability}-${index}`,
+      capabilities: [capability],
       controlPlaneUrl: [...urls],
-      maxConcurrentTasks: 4,
+      maxConcurrentTasks: slots,
       reconnect: {
         enabled: true,
         maxRetries: Number.POSITIVE_INFINITY,
         backoff: { initial: 100, max: 1000, multiplier: 2 },
       },
     });
-    agent.onTask("shouting", async (task) => {
-      await sleep(20);
-      return { result: String(task.input).toUpperCase(), confidence: 1 };
-    });
+    agent.onTask(capability, handler);
     return agent;
   });
   await Promise.all(agents.map((agent) => agent.start()));
@@ -125,6 +132,17 @@ export async function watchFinals(
 }
 
 /** The client of any node of the cluster. */
-export function clientOf(urls: readonly string[]): ReturnType<typeof createClient> {
+export function clientOf(urls: readonly string[]): ParallaxClient {
   return createClient({ url: [...urls] });
+}
+
+/** An execution as it is once it has ended. */
+export function untilEnded(client: ParallaxClient, id: string, timeoutMs = 25_000): Promise<Execution> {
+  return eventually(
+    async () => {
+      const found = await client.executions.get(id);
+      return found.finishedAt !== undefined && found;
+    },
+    { message: `execution ${id} to end`, timeoutMs },
+  );
 }

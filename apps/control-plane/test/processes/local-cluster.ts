@@ -42,10 +42,14 @@ export interface NodeProcess {
 
 export interface LocalCluster {
   readonly redis: RedisFixture;
+  /** The nodes' directory of patterns; each reads it at its start. */
+  readonly patterns: string;
   readonly nodes: readonly NodeProcess[];
   readonly urls: readonly string[];
   node(id: string): NodeProcess;
-  /** Starts one more node, or a new process for an id that has one. Resolves once it is ready. */
+  /** Waits for a node that leads. */
+  leader(): Promise<NodeProcess>;
+  /** Starts one more node, or a new process for an id that had one, on its port. Resolves once it is ready. */
   start(id: string, env?: Readonly<Record<string, string>>): Promise<NodeProcess>;
   /** Starts a process and does not wait for it to be ready. */
   launch(id: string, port: number, env?: Readonly<Record<string, string>>): NodeProcess;
@@ -53,7 +57,7 @@ export interface LocalCluster {
 }
 
 /** Short times, so that a test takes seconds: a lease of 3 s, failed after three missed seconds. */
-const config = `
+const shortTimes = `
 highAvailability:
   enabled: true
   clusterId: production
@@ -73,18 +77,28 @@ retries: 2
 aggregate: { strategy: majority }
 `;
 
+export interface ClusterOptions {
+  /** YAML, without `patterns` and `redis`. Default: high availability with short times. */
+  readonly config?: string;
+  /** What lies in the directory of patterns, by name. Default: `shout.yaml`. */
+  readonly patterns?: Readonly<Record<string, string>>;
+}
+
 /** Starts Redis and so many `parallax start` processes on it, and waits until all of them are ready. */
-export async function startCluster(count: number): Promise<LocalCluster> {
+export async function startCluster(count: number, options: ClusterOptions = {}): Promise<LocalCluster> {
   const directory = await mkdtemp(join(tmpdir(), "parallax-cluster-"));
+  const patterns = join(directory, "patterns");
   const redis = await startRedis();
   const file = join(directory, "parallax.config.yaml");
-  await mkdir(join(directory, "patterns"));
-  await writeFile(join(directory, "patterns", "shout.yaml"), pattern);
+  await mkdir(patterns);
+  for (const [name, text] of Object.entries(options.patterns ?? { "shout.yaml": pattern }))
+    await writeFile(join(patterns, name), text);
   await writeFile(
     file,
-    `${config}patterns: { directory: ${directory}/patterns }\nredis: { url: "${redis.url}" }\n`,
+    `${options.config ?? shortTimes}patterns: { directory: ${patterns} }\nredis: { url: "${redis.url}" }\n`,
   );
   const running = new Map<string, NodeProcess>();
+  const ports = new Map<string, number>();
   const all: NodeProcess[] = [];
 
   function launch(id: string, port: number, env: Readonly<Record<string, string>> = {}): NodeProcess {
@@ -103,7 +117,9 @@ export async function startCluster(count: number): Promise<LocalCluster> {
   }
 
   async function start(id: string, env?: Readonly<Record<string, string>>): Promise<NodeProcess> {
-    const node = launch(id, await freePort(), env);
+    const port = ports.get(id) ?? (await freePort());
+    ports.set(id, port);
+    const node = launch(id, port, env);
     running.set(id, node);
     const ready = eventually(async () => (await fetch(`${node.url}/health/ready`)).ok, {
       message: `node ${id} to be ready`,
@@ -118,24 +134,31 @@ export async function startCluster(count: number): Promise<LocalCluster> {
     return node;
   }
 
+  function node(id: string): NodeProcess {
+    const found = running.get(id);
+    if (!found) throw new Error(`there is no node ${id}`);
+    return found;
+  }
+
   await Promise.all(Array.from({ length: count }, (_, index) => start(`parallax-control-plane-${index}`)));
   return {
     redis,
+    patterns,
     get nodes() {
-      return [...running.values()].filter((node) => node.isRunning());
+      return [...running.values()].filter((each) => each.isRunning());
     },
     get urls() {
-      return [...running.values()].filter((node) => node.isRunning()).map(({ url }) => url);
+      return [...running.values()].filter((each) => each.isRunning()).map(({ url }) => url);
     },
-    node(id) {
-      const node = running.get(id);
-      if (!node) throw new Error(`there is no node ${id}`);
-      return node;
+    node,
+    async leader() {
+      const look = (): Promise<unknown> => redis.send("GET", "parallax:ha:leader");
+      return node(String(await eventually(look, { message: "a leader" })));
     },
     start,
     launch,
     async stop() {
-      for (const node of all) node.kill("SIGKILL");
+      for (const each of all) each.kill("SIGKILL");
       await Promise.all(all.map(({ exited }) => exited));
       await redis.stop();
       await rm(directory, { recursive: true, force: true });

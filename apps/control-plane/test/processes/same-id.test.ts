@@ -1,6 +1,6 @@
 import { describeBackend, eventually, freePort } from "@parallax/testing";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { clientOf, startAgents } from "./load.ts";
+import { clientOf, startAgents, untilEnded } from "./load.ts";
 import { type LocalCluster, startCluster } from "./local-cluster.ts";
 
 describeBackend("redis-standalone", "two processes with one node id", () => {
@@ -35,14 +35,7 @@ describeBackend("redis-standalone", "two processes with one node id", () => {
 
     const others = clientOf([newer.url, cluster.node("parallax-control-plane-1").url]);
     for (const [index, { id }] of accepted.entries()) {
-      const execution = await eventually(
-        async () => {
-          const found = await others.executions.get(id);
-          return found.finishedAt !== undefined && found;
-        },
-        { message: `execution ${id} to end`, timeoutMs: 25_000 },
-      );
-      expect(execution).toMatchObject({ status: "completed", result: `T${index}` });
+      expect(await untilEnded(others, id)).toMatchObject({ status: "completed", result: `T${index}` });
     }
     const { members } = await others.haStatus();
     expect(members.map(({ id, address }) => `${id} ${address}`)).toContain(`${older.id} 127.0.0.1:${port}`);
