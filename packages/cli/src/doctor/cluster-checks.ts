@@ -51,12 +51,19 @@ export function oneLeader(evidence: Evidence): Finding[] {
   ];
 }
 
+/** A node that is cut off knows the members as they were before: whose beat was heard last is believed. */
+function newestLast(nodes: readonly NodeDiagnosis[]): NodeDiagnosis[] {
+  const silentMs = ({ unacknowledgedMs = Number.MAX_SAFE_INTEGER }: NodeDiagnosis): number =>
+    unacknowledgedMs;
+  return nodes.toSorted((left, right) => silentMs(right) - silentMs(left));
+}
+
 /** Members healthy, at least three, in several zones. */
 export function members(evidence: Evidence): Finding[] {
   const report = findingsOf("members");
   const nodes = haNodes(evidence);
   if (nodes.length === 0) return [];
-  const known = new Map(nodes.flatMap((node) => node.members).map((member) => [member.id, member]));
+  const known = new Map(newestLast(nodes).flatMap((node) => node.members.map((each) => [each.id, each])));
   // What a node says of itself is newer than what others last saw.
   for (const { nodeId, address, zone, state } of nodes)
     known.set(nodeId, {

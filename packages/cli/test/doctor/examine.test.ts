@@ -76,6 +76,9 @@ function found(given: Evidence): Finding[] {
   return findings;
 }
 
+/** What two nodes see that a third is cut off from. */
+const withoutOne = [{ id: "node-1", address: "node-1:8080", status: "unhealthy" as const }];
+
 const trouble = (check: string, severity: string, message: string) =>
   expect.objectContaining({ check, severity, message: expect.stringContaining(message) });
 
@@ -166,6 +169,11 @@ describe("the doctor", () => {
         members: [{ id: "node-3", address: "node-3:8080", status: "unhealthy" }],
       }),
       trouble("members", "error", "node-3 at node-3:8080 is unhealthy"),
+    ],
+    [
+      "an unhealthy member that is cut off itself, and does not know",
+      evidence({ members: withoutOne }, { unacknowledgedMs: 40_000 }, { members: withoutOne }),
+      trouble("members", "error", "node-1 at node-1:8080 is unhealthy"),
     ],
     ["a node that drains", evidence({}, { state: "draining" }), trouble("members", "note", "node-1 drains")],
     [
