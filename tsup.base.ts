@@ -5,8 +5,18 @@ import { defineConfig } from "tsup";
 type TsupConfig = ReturnType<typeof defineConfig>;
 type Manifest = { bin?: unknown; exports: Record<string, string | { "@parallax/source"?: string }> };
 
-/** The build of a package: one ESM file for each entry of its `exports`, and `src/bin.ts` where it has a `bin`. */
-export function library(directory: string): TsupConfig {
+/** Bundled CommonJS modules ask for modules of Node. */
+const requireBanner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+/**
+ * The build of a package: one ESM file for each entry of its `exports`, and `src/bin.ts` where it has a `bin`. With `bundled` its
+ * dependencies are part of it, so that a program starts by reading few files.
+ */
+export function library(
+  directory: string,
+  { bundled = false }: { readonly bundled?: boolean } = {},
+): TsupConfig {
   const manifest: Manifest = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
   const entries = Object.values(manifest.exports).flatMap((target) =>
     typeof target === "string" ? [] : [target["@parallax/source"] ?? []].flat(),
@@ -17,6 +27,7 @@ export function library(directory: string): TsupConfig {
     // The oldest supported Node has no `await using`: the target makes esbuild compile it down.
     target: "node20.19",
     platform: "node",
+    ...(bundled ? { noExternal: [/./], splitting: true, banner: { js: requireBanner } } : {}),
     // tsc writes the declarations, see tsconfig.build.json.
     dts: false,
     sourcemap: true,

@@ -1,6 +1,7 @@
 import type { ParallaxClient } from "@parallax/client";
 import type { Command } from "commander";
 import type { Io } from "./io.ts";
+import { nodeFetch } from "./node-fetch.ts";
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -41,7 +42,7 @@ export function createContext(program: Command, io: Io): CliContext {
     async client() {
       const { createClient } = await import("@parallax/client");
       const { urls, token } = globals();
-      return createClient({ url: urls, ...(token ? { token } : {}) });
+      return createClient({ url: urls, fetch: nodeFetch, ...(token ? { token } : {}) });
     },
     async table(head, rows) {
       const { renderTable } = await import("./render/table.ts");

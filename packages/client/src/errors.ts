@@ -1,8 +1,9 @@
 import { errorMessage, ParallaxError } from "@parallax/core";
 import { errorBodySchema, type Operation } from "@parallax/protocol";
+import type { FetchedAnswer } from "./options.ts";
 
 /** The error of an answer: the server's own code, message and details, with `status` and `requestId` among the details. */
-export async function answerError(what: string, response: Response): Promise<ParallaxError> {
+export async function answerError(what: string, response: FetchedAnswer): Promise<ParallaxError> {
   const { status } = response;
   const text = await response.text().catch(() => "");
   const parsed = errorBodySchema.safeParse(parseJson(text));
@@ -17,7 +18,7 @@ export async function answerError(what: string, response: Response): Promise<Par
 /** Reads the body of a good answer. @throws ParallaxError `invalid_response` */
 export async function readAnswer<Answer>(
   what: string,
-  response: Response,
+  response: FetchedAnswer,
   schema: Operation<Answer>["answer"]["schema"],
 ): Promise<Answer> {
   const { status } = response;

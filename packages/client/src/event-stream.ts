@@ -2,6 +2,7 @@ import { createBackoff, errorMessage, isParallaxError, onAbort, ParallaxError } 
 import { parseStreamEvent, type StreamEvent } from "@parallax/protocol";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { answerError, unreachable } from "./errors.ts";
+import type { FetchedAnswer } from "./options.ts";
 import type { CallOptions, Requester } from "./request.ts";
 
 /** Nodes write something at least every 15 s; a stream that is silent for longer than this, in milliseconds, is dead. */
@@ -103,7 +104,7 @@ async function* openStream(
 }
 
 /** 4xx is an answer; anything else is tried again elsewhere. */
-async function refusal(what: string, response: Response): Promise<ParallaxError> {
+async function refusal(what: string, response: FetchedAnswer): Promise<ParallaxError> {
   const error = await answerError(what, response);
   if (response.status < 500 && response.status !== 429) return error;
   return new ParallaxError("stream_lost", `${what}: ${errorMessage(error)}`, { cause: error });

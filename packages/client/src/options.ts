@@ -8,8 +8,25 @@ import {
   systemRandom,
 } from "@parallax/core";
 
+/** How the client asks: what it needs of a `RequestInit`. */
+export interface FetchInit {
+  readonly method?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/** What the client needs of a `Response`. */
+export interface FetchedAnswer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+  text(): Promise<string>;
+}
+
 /** What the client needs of `fetch`. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchedAnswer>;
 
 /** Options of `createClient`. */
 export interface ClientOptions {
@@ -49,7 +66,7 @@ export function readOptions(options: ClientOptions): ClientSettings {
     token: async () => (typeof token === "function" ? token() : token),
     timeoutMs: parseDuration(options.timeout ?? 30_000),
     retries: options.retries ?? 2,
-    fetch: options.fetch ?? ((target, init) => fetch(target, init)),
+    fetch: options.fetch ?? ((target, init) => fetch(target, { ...init })),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };

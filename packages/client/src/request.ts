@@ -1,7 +1,7 @@
 import { createBackoff, isParallaxError, onAbort, ParallaxError } from "@parallax/core";
 import { type Operation, type OperationInput, pathOf } from "@parallax/protocol";
 import { answerError, readAnswer, unreachable, wasNotSent } from "./errors.ts";
-import type { ClientSettings } from "./options.ts";
+import type { ClientSettings, FetchedAnswer, FetchInit } from "./options.ts";
 
 /** No server keeps a call waiting for longer than this before it is repeated, in milliseconds. */
 const longestRetryAfterMs = 10_000;
@@ -28,12 +28,12 @@ export interface Requester {
   /** @throws ParallaxError the server's own code; `unreachable`, `timeout`, `aborted`, `invalid_response`, `http_error`. */
   call<Answer, Input extends OperationInput>(call: Call<Answer, Input>): Promise<Answer>;
   /** One attempt at one address, the body unread. For streams. */
-  open(path: string, init: RequestInit, url: string): Promise<Response>;
+  open(path: string, init: FetchInit, url: string): Promise<FetchedAnswer>;
   readonly settings: ClientSettings;
 }
 
 type Attempt =
-  | { readonly type: "answered"; readonly response: Response }
+  | { readonly type: "answered"; readonly response: FetchedAnswer }
   | { readonly type: "failed"; readonly error: unknown };
 
 export function createRequester(settings: ClientSettings): Requester {
@@ -41,18 +41,17 @@ export function createRequester(settings: ClientSettings): Requester {
   /** The address that answered last: it is asked first. */
   let preferred = 0;
 
-  async function open(path: string, init: RequestInit, url: string): Promise<Response> {
+  async function open(path: string, init: FetchInit, url: string): Promise<FetchedAnswer> {
     const token = await settings.token();
-    const headers = new Headers(init.headers);
-    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
-    return settings.fetch(`${url}${path}`, { ...init, headers });
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return settings.fetch(`${url}${path}`, { ...init, headers: { ...init.headers, ...authorization } });
   }
 
   /** One attempt at one address; `limitMs` bounds the time until the answer begins, so that a hung node can't use up the call. */
-  async function attempt(path: string, init: RequestInit, url: string, limitMs: number): Promise<Attempt> {
+  async function attempt(path: string, init: FetchInit, url: string, limitMs: number): Promise<Attempt> {
     const controller = new AbortController();
     const cancel = clock.after(limitMs, () => controller.abort(timedOut(`asking ${url}`, limitMs)));
-    onAbort(init.signal ?? undefined, () => controller.abort(init.signal?.reason));
+    onAbort(init.signal, () => controller.abort(init.signal.reason));
     try {
       return { type: "answered", response: await open(path, { ...init, signal: controller.signal }, url) };
     } catch (error) {
@@ -66,9 +65,9 @@ export function createRequester(settings: ClientSettings): Requester {
   async function settle(
     call: Pick<Call<unknown, OperationInput>, "what" | "repeatable" | "waitMs">,
     path: string,
-    init: RequestInit,
-    signal: AbortSignal,
-  ): Promise<Response> {
+    init: FetchInit,
+  ): Promise<FetchedAnswer> {
+    const { signal } = init;
     const { what, repeatable, waitMs = 0 } = call;
     const limitMs = waitMs + (repeatable ? settings.timeoutMs / 3 : settings.timeoutMs);
     const backoff = createBackoff({ initialMs: 100, maxMs: 2_000, multiplier: 3, random });
@@ -96,7 +95,7 @@ export function createRequester(settings: ClientSettings): Requester {
     const forget = onAbort(options.signal, () => controller.abort(aborted(what, options.signal)));
     const { path, init } = requestOf(operation, input);
     try {
-      const response = await settle(options, path, { ...init, signal: controller.signal }, controller.signal);
+      const response = await settle(options, path, { ...init, signal: controller.signal });
       if (!response.ok && !(response.status in operation.answer.statuses))
         throw await answerError(what, response);
       return await readAnswer(what, response, operation.answer.schema);
@@ -128,7 +127,7 @@ function retryAfterMs(last: Attempt): number {
 export function requestOf(
   operation: Pick<Operation, "method" | "path">,
   { params, query = {}, headers = {}, body }: OperationInput,
-): { readonly path: string; readonly init: RequestInit } {
+): { readonly path: string; readonly init: Omit<FetchInit, "signal"> } {
   const search = new URLSearchParams(present(query));
   const path = pathOf(operation, params);
   return {

@@ -1,5 +1,4 @@
 import type { RegisterCommand } from "@parallax/cli";
-import { Option } from "commander";
 import type { Setting } from "../config/sources.ts";
 
 /** Flags of `parallax start`, and the key of the configuration that each of them sets. */
@@ -32,8 +31,7 @@ export const registerStart: RegisterCommand = (parent, { io }) => {
       "configuration file; default: PARALLAX_CONFIG, else parallax.config.yaml if it is there",
     )
     .option("--ha", "be one of several nodes on one Redis");
-  for (const [name, { text, value }] of Object.entries(flags))
-    command.addOption(new Option(`--${name} ${value}`, text));
+  for (const [name, { text, value }] of Object.entries(flags)) command.option(`--${name} ${value}`, text);
   command
     .addHelpText(
       "after",

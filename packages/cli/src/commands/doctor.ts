@@ -1,5 +1,6 @@
 import { ParallaxError } from "@parallax/core";
 import type { CliContext, RegisterCommand } from "../context.ts";
+import { nodeFetch } from "../node-fetch.ts";
 
 interface DoctorOptions {
   readonly strict?: boolean;
@@ -26,7 +27,7 @@ async function doctor(context: CliContext, { strict = false }: DoctorOptions): P
   const { colorsOf } = await import("../render/colors.ts");
   const { urls, token } = context.globals();
   const evidence = await collectEvidence(urls, (url) =>
-    createClient({ url, timeout: 15_000, ...(token === undefined ? {} : { token }) }),
+    createClient({ url, fetch: nodeFetch, timeout: 15_000, ...(token === undefined ? {} : { token }) }),
   );
   const findings = examine(evidence);
   const failing = findings.filter(
