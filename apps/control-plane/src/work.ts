@@ -19,6 +19,7 @@ import { createOwnership, type Ownership } from "./executions/ownership.ts";
 import type { ExecutionRecord } from "./executions/record.ts";
 import { createSchemas } from "./executions/schemas.ts";
 import { createTaskTimes } from "./observe/measured-agents.ts";
+import type { WorkTracing } from "./observe/traced-work.ts";
 import type { Functions } from "./patterns/functions.ts";
 import { createPatterns, type Patterns } from "./patterns/registry.ts";
 import { chooseOwner, createPeers, mayOwn, type Peers } from "./peers.ts";
@@ -43,6 +44,7 @@ export interface WorkOptions {
   readonly onFinished: (record: ExecutionRecord) => void;
   /** An attempt of a task ended on an agent of this node. */
   readonly onAttempt: Metrics["observeTask"];
+  readonly tracing: WorkTracing;
 }
 
 /** What a node works with: executions, patterns and agents. */
@@ -67,7 +69,7 @@ export interface Work {
 export const lineLimit = 100_000;
 
 export function createWork(options: WorkOptions): Work {
-  const { config, nodeId, collections, bus, membership, clock, random, storeTime, logger } = options;
+  const { config, nodeId, collections, bus, membership, clock, random, storeTime, logger, tracing } = options;
   const { executions, agents } = collections;
   const reconnectGraceMs = config.agents.reconnectGrace;
   const base = { nodeId, clock, random, storeTime, logger, executions, reconnectGraceMs };
@@ -80,17 +82,18 @@ export function createWork(options: WorkOptions): Work {
   const roster = createRoster((agentId) => dispatcher.onFree(agentId));
   const tokens = createResumeTokens({ ...base, secrets: collections.secrets });
   const sessions = createSessions({ ...base, agents, tokens, owner });
+  let sender: Pick<Hub, "has" | "send"> | undefined;
   const exchange = createExchange({
     ...base,
     dispatcher,
     roster,
-    hub: () => taskTimes.sending(hub),
+    hub: () => (sender ??= tracing.sending(taskTimes.sending(hub))),
     peers: () => peers.takers().map((peer) => peer.nodeId),
     send: peers.send,
     whereIs: async (agentId) => (await sessions.get(agentId))?.nodeId,
     remainingMs: (deadlineAtMs) => deadlineAtMs - storeTime.now(),
   });
-  const journal = createJournal({ ...base, retentionMs: config.executions.retention });
+  const journal = tracing.journal(createJournal({ ...base, retentionMs: config.executions.retention }));
   const schemas = createSchemas();
   const runner = createFunctionRunner({ clock });
   const room = (): number => Math.max(0, config.executions.maxOpen - ownership.open);
@@ -99,13 +102,14 @@ export function createWork(options: WorkOptions): Work {
     owner,
     journal,
     schemas,
-    aggregator: createAggregator({ runner, find: functions.find, logger }),
+    aggregator: tracing.aggregator(createAggregator({ runner, find: functions.find, logger })),
     hasFunction: (hash) => functions.find(hash) !== undefined,
     whoHas: (hash) => peers.takers().find((peer) => mayOwn(peer, hash)),
     broker: exchange,
     courier: exchange,
     send: peers.send,
     onFinished: options.onFinished,
+    tracing,
   });
   const hub = createHub({
     ...base,
@@ -129,9 +133,8 @@ export function createWork(options: WorkOptions): Work {
     tellOwner: (target) => peers.send(target, { type: "adopt", from: nodeId }),
     defaultTimeoutMs: config.executions.defaultTimeout,
   });
-  const close = (): Promise<void> => runner.close();
   return {
     ...{ hub, roster, sessions, dispatcher, exchange, ownership, catalog, patterns, finals, peers },
-    ...{ room, close },
+    ...{ room, close: () => runner.close() },
   };
 }

@@ -1,4 +1,4 @@
-import { errorMessage, isParallaxError, ParallaxError } from "@parallax/core";
+import { errorMessage, isParallaxError, ParallaxError, type Tracing } from "@parallax/core";
 import { agentLimits, type TaskFrame } from "@parallax/protocol";
 import type { AgentEvent } from "./agent-events.ts";
 import { type Connector, createConnector } from "./connector.ts";
@@ -10,6 +10,7 @@ import { createSession, type Effect } from "./session.ts";
 /** What {@link createEngine} needs. */
 export interface EngineOptions {
   readonly settings: AgentSettings;
+  readonly tracing: Tracing;
   readonly handlers: ReadonlyMap<string, TaskHandler>;
   readonly notify: (event: AgentEvent) => void;
 }
@@ -26,7 +27,7 @@ export interface Engine {
   stop(timeoutMs: number): Promise<void>;
 }
 
-export function createEngine({ settings, handlers, notify }: EngineOptions): Engine {
+export function createEngine({ settings, handlers, tracing, notify }: EngineOptions): Engine {
   const { clock, logger, random, name, maxConcurrentTasks, metadata } = settings;
   const session = createSession({
     name,
@@ -38,6 +39,7 @@ export function createEngine({ settings, handlers, notify }: EngineOptions): Eng
   });
   const runner = createRunner({
     logger,
+    tracing,
     onProgress: (run, value, message) => perform(session.progress(run, value, message, clock.now())),
     onFinished: (run, outcome) => perform(session.finished(run, outcome, clock.now())),
   });
@@ -132,6 +134,7 @@ function allCapabilities(handlers: EngineOptions["handlers"], settings: AgentSet
 }
 
 function toTask(frame: TaskFrame, capability: string): Task {
-  const { taskId, executionId, attempt, capabilities, pattern, input, deadlineMs } = frame;
-  return { id: taskId, executionId, attempt, capability, capabilities, pattern, input, deadlineMs };
+  const { taskId, executionId, attempt, capabilities, pattern, input, deadlineMs, traceparent } = frame;
+  const task = { id: taskId, executionId, attempt, capability, capabilities, pattern, input, deadlineMs };
+  return traceparent === undefined ? task : { ...task, traceparent };
 }

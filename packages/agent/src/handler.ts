@@ -17,6 +17,8 @@ export interface Task {
   readonly input: unknown;
   /** Milliseconds that remained until the execution's deadline when the task arrived. An outage of the cluster moves it. */
   readonly deadlineMs: number;
+  /** W3C Trace Context, where the cluster traces: for the `traceparent` header of what the handler calls. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What a handler gets besides its task. */

@@ -1,5 +1,6 @@
 import {
   createListeners,
+  createTracing,
   type Duration,
   type Listener,
   type Listeners,
@@ -128,6 +129,7 @@ export class ParallaxAgent {
     this.#engine ??= createEngine({
       settings: this.#settings,
       handlers: this.#handlers,
+      tracing: createTracing("@parallax/agent"),
       notify: (event) => this.#listeners.emit(event),
     });
     const engine = this.#engine;

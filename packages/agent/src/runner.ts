@@ -1,10 +1,11 @@
-import { type Logger, ParallaxError } from "@parallax/core";
+import { type Logger, ParallaxError, type SpanOptions, type Tracing } from "@parallax/core";
 import type { Task, TaskHandler } from "./handler.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** What {@link createRunner} reports to. */
 export interface RunnerOptions {
   readonly logger: Logger;
+  readonly tracing: Tracing;
   readonly onProgress: (run: number, value: number, message: string | undefined) => void;
   readonly onFinished: (run: number, outcome: Outcome) => void;
 }
@@ -16,7 +17,7 @@ export interface Runner {
   abortAll(reason: string): void;
 }
 
-export function createRunner({ logger, onProgress, onFinished }: RunnerOptions): Runner {
+export function createRunner({ logger, tracing, onProgress, onFinished }: RunnerOptions): Runner {
   const controllers = new Map<number, AbortController>();
 
   function abort(run: number, reason: string): void {
@@ -33,7 +34,11 @@ export function createRunner({ logger, onProgress, onFinished }: RunnerOptions):
     const log = logger.child({ task: task.id, attempt: task.attempt });
     try {
       const progress = (value: number, message?: string): void => onProgress(run, value, message);
-      return { type: "answered", answer: await handler(task, { signal, progress, log }) };
+      const answer = await tracing.inSpan(spanOf(task), async (span) =>
+        // What the handler calls belongs to its own span.
+        handler(span ? { ...task, traceparent: span.traceparent } : task, { signal, progress, log }),
+      );
+      return { type: "answered", answer };
     } catch (error) {
       if (!signal.aborted) log.warn("the handler of a task failed", { error });
       return { type: "threw", error };
@@ -54,6 +59,20 @@ export function createRunner({ logger, onProgress, onFinished }: RunnerOptions):
     abort,
     abortAll(reason) {
       for (const run of controllers.keys()) abort(run, reason);
+    },
+  };
+}
+
+function spanOf({ id, executionId, attempt, capability, pattern, traceparent }: Task): SpanOptions {
+  return {
+    name: `task ${capability}`,
+    kind: "consumer",
+    parent: traceparent,
+    attributes: {
+      "parallax.execution.id": executionId,
+      "parallax.pattern": pattern,
+      "parallax.task.id": id,
+      "parallax.task.attempt": attempt,
     },
   };
 }

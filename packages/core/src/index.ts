@@ -11,3 +11,11 @@ export { consoleLogger, type LogFields, type Logger, noopLogger } from "./logger
 export { type Random, seededRandom, systemRandom } from "./random.ts";
 export { type GroupMember, runGroup } from "./run-group.ts";
 export { systemClock } from "./system-clock.ts";
+export {
+  createTracing,
+  noTracing,
+  parseTraceparent,
+  type SpanOptions,
+  type TraceSpan,
+  type Tracing,
+} from "./tracing.ts";

@@ -64,14 +64,15 @@ export function createLeadership(options: DutiesOptions): (term: Term) => Promis
   }
 
   return async (term) => {
-    logger.info("leading", { term: term.token });
+    // The election itself tells of its terms.
+    logger.debug("the duties begin", { term: term.token });
     if (await raiseFence(term)) await Promise.all(duties.map((duty) => runDuty(duty, term)));
     // A term lasts until it is lost or given up, not until its duties happen to end.
     if (!term.signal.aborted)
       await new Promise<void>((resolve) =>
         term.signal.addEventListener("abort", () => resolve(), { once: true }),
       );
-    logger.info("not leading any more", { term: term.token });
+    logger.debug("the duties have ended", { term: term.token });
   };
 }
 

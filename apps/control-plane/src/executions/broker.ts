@@ -36,6 +36,8 @@ export interface Delivery {
   readonly input: unknown;
   /** Store time of the execution's deadline, epoch ms. */
   readonly deadlineAtMs: number;
+  /** Of its execution. */
+  readonly traceparent?: string | undefined;
   /** It was sent before without being accepted: perhaps the agent has moved. */
   readonly resend: boolean;
 }

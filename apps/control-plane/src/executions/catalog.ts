@@ -55,7 +55,12 @@ export interface Catalog {
   /** @throws ParallaxError `execution_not_found`, `execution_finished` */
   cancel(id: string): Promise<Execution>;
   /** Runs it again as a new execution. @throws ParallaxError `execution_not_found`, `execution_open` */
-  retry(id: string, caller: string, idempotencyKey: string | undefined): Promise<Execution>;
+  retry(
+    id: string,
+    caller: string,
+    idempotencyKey: string | undefined,
+    traceparent?: string,
+  ): Promise<Execution>;
 }
 
 /** How long `cancel` waits for the owner to note it, in ms. */
@@ -127,7 +132,7 @@ export function createCatalog(options: CatalogOptions): Catalog {
       }
       return catalog.wait(id, cancelWaitMs);
     },
-    async retry(id, caller, idempotencyKey) {
+    async retry(id, caller, idempotencyKey, traceparent) {
       const { value } = await read(id);
       if (!isFinal(value.status)) {
         throw new ParallaxError(
@@ -137,7 +142,8 @@ export function createCatalog(options: CatalogOptions): Catalog {
       }
       const { pattern, input = null, options: wanted = {} } = value;
       const request: SubmitExecution = { pattern, input, options: wanted };
-      return (await catalog.submit({ request, caller, idempotencyKey, retryOf: id })).execution;
+      const submission = { request, caller, idempotencyKey, retryOf: id, traceparent };
+      return (await catalog.submit(submission)).execution;
     },
   };
   return catalog;

@@ -87,7 +87,7 @@ export function createErrands(options: ErrandsOptions): Errands {
 function deliveryOf(record: ExecutionRecord, task: Task): Delivery | undefined {
   const assignment = task.status === "assigned" ? currentAssignment(task) : undefined;
   if (!assignment) return undefined;
-  const { pattern, definition, input, deadlineAtMs } = record;
+  const { pattern, definition, input, deadlineAtMs, traceparent } = record;
   const { agentId, nodeId } = assignment;
   const { capabilities } = definition;
   return {
@@ -99,6 +99,7 @@ function deliveryOf(record: ExecutionRecord, task: Task): Delivery | undefined {
     capabilities,
     input,
     deadlineAtMs,
+    traceparent,
     resend: false,
   };
 }

@@ -169,9 +169,9 @@ export function createExchange(options: ExchangeOptions): Exchange {
     const task = stored?.value.tasks[taskIndex(taskId)];
     const assignment = task && task.status === "assigned" ? currentAssignment(task) : undefined;
     if (!stored || !task || assignment?.agentId !== agentId || attemptOf(task) !== attempt) return undefined;
-    const { pattern, definition, input, deadlineAtMs } = stored.value;
-    const { capabilities } = definition;
-    return { taskId, attempt, agentId, nodeId, pattern, capabilities, input, deadlineAtMs, resend: true };
+    const { pattern, definition, input, deadlineAtMs, traceparent } = stored.value;
+    const about = { pattern, capabilities: definition.capabilities, input, deadlineAtMs, traceparent };
+    return { taskId, attempt, agentId, nodeId, ...about, resend: true };
   }
 
   async function onDispatch({ from, taskId, attempt, agentId }: MessageOf<"dispatch">): Promise<void> {
@@ -184,7 +184,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
   }
 
   function hand(delivery: Delivery): boolean {
-    const { taskId, attempt, agentId, capabilities, pattern, input } = delivery;
+    const { taskId, attempt, agentId, capabilities, pattern, input, traceparent } = delivery;
     const deadlineMs = Math.max(0, options.remainingMs(delivery.deadlineAtMs));
     const executionId = executionOf(taskId);
     return hub().send(agentId, {
@@ -196,6 +196,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       pattern,
       input,
       deadlineMs,
+      traceparent,
     });
   }
 

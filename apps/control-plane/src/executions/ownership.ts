@@ -2,6 +2,7 @@ import type { Clock, Logger } from "@parallax/core";
 import type { Collection, CreateOutcome, DepositOutcome, Stored } from "@parallax/state-store";
 import type { Receipt, TaskReports } from "../agents/reports.ts";
 import type { NodeMessage } from "../node-messages.ts";
+import type { WorkTracing } from "../observe/traced-work.ts";
 import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Aggregator } from "./aggregator.ts";
@@ -36,6 +37,7 @@ export interface OwnershipOptions {
   readonly hasFunction: (functionHash: string) => boolean;
   /** An execution ended here. */
   readonly onFinished: (record: ExecutionRecord) => void;
+  readonly tracing: Pick<WorkTracing, "answer">;
 }
 
 /** The executions that this node owns, each with its driver, and the letters for everybody's. */
@@ -176,7 +178,10 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     if (standing !== "asked") return standing;
     const taken = checked(letter, stored.value);
     const text = JSON.stringify(taken);
-    const deposit = (): Promise<DepositOutcome> => executions.deposit(executionId, letterKey(taken), text);
+    const deposit = (): Promise<DepositOutcome> =>
+      options.tracing.answer(stored.value, taken, () =>
+        executions.deposit(executionId, letterKey(taken), text),
+      );
     const isTaken = driver?.mayTake(taken) ?? false;
     const result = await (driver && isTaken ? driver.take(taken, deposit) : deposit());
     if (result.outcome === "missing") {

@@ -55,6 +55,8 @@ export const executionRecordSchema = z.object({
   /** What its caller decided for it, where that was anything: `/retry` decides the same. */
   options: submitOptionsSchema.optional(),
   retryOf: z.string().optional(),
+  /** W3C Trace Context of its submission, where that was traced: whoever drives it goes on with this trace. */
+  traceparent: z.string().optional(),
   /** The content of the user's function that aggregates it: only who has it can (X9). */
   functionHash: z.string().optional(),
 });

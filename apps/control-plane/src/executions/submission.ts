@@ -15,6 +15,7 @@ export interface Submission {
   readonly caller: string;
   readonly idempotencyKey?: string | undefined;
   readonly retryOf?: string | undefined;
+  readonly traceparent?: string | undefined;
 }
 
 /** A record about to be created, and its id. */
@@ -59,7 +60,7 @@ export function draftExecution(submission: Submission, context: DraftContext): D
     // To run one execution again is not to run another of the same input again.
     requestDigest: digest(retryOf === undefined ? request : { ...request, retryOf }),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
-    ...present({ retryOf, functionHash: submission.functionHash }),
+    ...present({ retryOf, functionHash: submission.functionHash, traceparent: submission.traceparent }),
   };
   return { id, record };
 }

@@ -28,15 +28,24 @@ import { createRouter, type Router } from "./route.ts";
 
 /** What the middleware puts into a request's context. */
 export interface AppEnvironment {
-  readonly Variables: { requestId: string; caller: Caller; maxBodyBytes: number };
+  readonly Variables: {
+    requestId: string;
+    caller: Caller;
+    maxBodyBytes: number;
+    /** The execution that it is about, once that is known. */
+    executionId: string | undefined;
+  };
 }
 
 /** One request that was answered. `route` is the pattern of its path, so that metrics stay bounded. */
 export interface AnsweredRequest {
+  readonly requestId: string;
   readonly route: string;
   readonly method: string;
+  readonly path: string;
   readonly status: number;
   readonly seconds: number;
+  readonly executionId: string | undefined;
 }
 
 export interface AppOptions extends ExecutionRoutesOptions, AgentRoutesOptions, EventRoutesOptions {
@@ -114,11 +123,10 @@ function observe(
     const startedMs = clock.now();
     await next();
     const seconds = (clock.now() - startedMs) / 1000;
+    const { routePath: route, method, path } = context.req;
     onAnswered({
-      route: context.req.routePath,
-      method: context.req.method,
-      status: context.res.status,
-      seconds,
+      ...{ requestId: context.get("requestId"), route, method, path },
+      ...{ status: context.res.status, seconds, executionId: context.get("executionId") },
     });
   };
 }

@@ -10,6 +10,7 @@ import {
 import type { Context } from "hono";
 import type { Catalog } from "../executions/catalog.ts";
 import { isFinal } from "../executions/record.ts";
+import type { WorkTracing } from "../observe/traced-work.ts";
 import type { AppEnvironment } from "./app.ts";
 import { listPage } from "./pages.ts";
 import type { Router } from "./route.ts";
@@ -27,20 +28,25 @@ export interface ExecutionRoutesOptions {
   readonly draining: AbortSignal;
   /** The key of an execution's record, for people, where there is one. */
   readonly redisKeyOf: (id: string) => string | undefined;
+  readonly tracing: Pick<WorkTracing, "submission">;
 }
 
 /** `/api/executions` */
 export function addExecutionRoutes(router: Router, options: ExecutionRoutesOptions): void {
-  const { catalog, admit, redisKeyOf } = options;
+  const { catalog, admit, redisKeyOf, tracing } = options;
   const wait = createWaits(options);
 
   router.add(submitExecution, async ({ query, headers, body }, context) => {
     await admit();
-    const { execution, created } = await catalog.submit({
-      request: body,
-      caller: context.get("caller").name,
-      idempotencyKey: headers["Idempotency-Key"],
-    });
+    const about = { name: `submit ${body.pattern}`, parent: context.req.header("traceparent") };
+    const { execution, created } = await tracing.submission(about, (traceparent) =>
+      catalog.submit({
+        request: body,
+        caller: context.get("caller").name,
+        idempotencyKey: headers["Idempotency-Key"],
+        traceparent,
+      }),
+    );
     tellWhere(context, execution, created);
     if (query.wait === undefined) return execution;
     const ended = await wait(execution, parseDuration(query.wait), context.req.raw.signal);
@@ -77,13 +83,18 @@ export function addExecutionRoutes(router: Router, options: ExecutionRoutesOptio
   router.add(retryExecution, async ({ params: { id }, headers }, context) => {
     await admit();
     const key = headers["Idempotency-Key"];
-    const execution = await catalog.retry(id, context.get("caller").name, key);
+    const { name } = context.get("caller");
+    const about = { name: "retry", parent: context.req.header("traceparent") };
+    const { execution } = await tracing.submission(about, async (traceparent) => ({
+      execution: await catalog.retry(id, name, key, traceparent),
+    }));
     tellWhere(context, execution, true);
     return execution;
   });
 }
 
 function tellWhere(context: Context<AppEnvironment>, { id }: Execution, created: boolean): void {
+  context.set("executionId", id);
   context.header("Location", `/api/executions/${id}`);
   if (!created) context.header("Idempotent-Replayed", "true");
 }

@@ -36,11 +36,13 @@ export function createRouter(app: Hono<AppEnvironment>, authenticator: Authentic
   return {
     add(operation, handle, prepare = (input) => input) {
       const { method, path, role, input, answer } = operation;
+      const isOfOneExecution = path.startsWith("/api/executions/{id}");
       known.push({ method, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}/?$`) });
       app.on(method, path.replace(/\{(\w+)\}/g, ":$1"), async (context) => {
         if (role !== undefined)
           context.set("caller", authenticator.require(context.req.header("Authorization"), role));
         const given = check(input, prepare(await read(context, method !== "GET")), "the request");
+        if (isOfOneExecution) context.set("executionId", context.req.param("id"));
         if (answer.status !== undefined) context.status(answer.status);
         const result = await handle(given, context);
         return result instanceof Response ? result : context.json(result);

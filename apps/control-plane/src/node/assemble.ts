@@ -1,4 +1,4 @@
-import type { Clock, Logger, Random } from "@parallax/core";
+import { type Clock, createTracing, type Logger, type Random } from "@parallax/core";
 import { createEventBus, type EventBus } from "@parallax/event-bus";
 import { createHealth, type Health } from "@parallax/health";
 import type { Metrics } from "@parallax/metrics";
@@ -16,6 +16,7 @@ import { recoveryDuty } from "../duties/recovery.ts";
 import { type ClusterMetrics, createClusterMetrics } from "../observe/cluster-metrics.ts";
 import { measureRecords } from "../observe/measured-records.ts";
 import { createNodeMetrics, observeExecution } from "../observe/node-metrics.ts";
+import { createWorkTracing, type WorkTracing } from "../observe/traced-work.ts";
 import { readFunctions } from "../patterns/functions.ts";
 import { createStoreTime, type StoreTime } from "../store-time.ts";
 import { watchHealth } from "../watch-health.ts";
@@ -42,6 +43,7 @@ export interface NodeParts extends NodeContext, ClusterParts {
   readonly work: Work;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly tracing: WorkTracing;
   readonly clusterMetrics: ClusterMetrics;
   readonly candidacy: Candidacy;
   readonly drain: Drain;
@@ -67,6 +69,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const collections = openCollections(store);
   const storeTime = createStoreTime(clock, await store.time());
 
+  const tracing = createWorkTracing(createTracing("@parallax/control-plane"), context.nodeId);
   const functions = await readFunctions(config.patterns.directory);
   const abilities = () => ({ room: work.room(), functions: functions.hashes });
   const cluster = createClusterParts({ ...context, load: () => loadOf(work), abilities });
@@ -83,6 +86,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     isCutOff: () => standing.isCutOff,
     onFinished: (record) => observeExecution(metrics, record),
     onAttempt: metrics.observeTask,
+    tracing,
   });
 
   const health = healthOf({ ...context, ...cluster });
@@ -111,7 +115,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     ...context,
     ...cluster,
     ...{ bus, store, collections, storeTime, work, health },
-    ...{ metrics, clusterMetrics, candidacy, drain, traffic },
+    ...{ metrics, tracing, clusterMetrics, candidacy, drain, traffic },
   };
 }
 

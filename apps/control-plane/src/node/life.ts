@@ -3,6 +3,7 @@ import { auditAgents } from "../executions/audit.ts";
 import type { HighAvailability } from "../high-availability.ts";
 import { nodeMessageSchema } from "../node-messages.ts";
 import { logLeaders } from "../observe/log-leaders.ts";
+import { logMembers } from "../observe/log-members.ts";
 import { readPatterns } from "../patterns/directory.ts";
 import type { NodeParts } from "./assemble.ts";
 
@@ -19,7 +20,7 @@ export async function live(
   const { membership, candidacy, reachability, health, logger } = node;
   const unlisten = listenToNodes(node, ha);
   const unfollow = followMembership(node);
-  const unlog = logLeaders(node);
+  const unlog = [logLeaders(node), logMembers(node)];
   try {
     await runGroup([
       { name: "reachability", run: (stop) => (reachability ? reachability.run(stop) : aborted(stop)) },
@@ -32,7 +33,7 @@ export async function live(
   } finally {
     health.markStopped();
     unfollow();
-    unlog();
+    for (const end of unlog) end();
     unlisten();
     logger.info("stopped");
   }

@@ -4,6 +4,7 @@ import { type AppEnvironment, createApp } from "../http/app.ts";
 import type { Authenticator } from "../http/auth.ts";
 import { createClusterDiagnosis } from "../observe/cluster-diagnosis.ts";
 import { diagnose } from "../observe/diagnosis.ts";
+import { logRequest } from "../observe/log-requests.ts";
 import { version } from "../version.ts";
 import { lineLimit } from "../work.ts";
 import { createAdmission } from "./admission.ts";
@@ -41,6 +42,7 @@ export function createRoutes(
     ha,
     patterns: work.patterns,
     catalog: work.catalog,
+    tracing: node.tracing,
     executions: collections.executions,
     agents: collections.agents,
     redisKeyOf: (id) => (backends.redis ? collections.executions.keyOf(id) : undefined),
@@ -68,6 +70,7 @@ export function createRoutes(
     onAnswered(request) {
       if (request.route.startsWith("/api")) traffic.lastMs = clock.now();
       metrics.observeHttp(request);
+      logRequest(logger, request);
     },
   });
 }

@@ -1,7 +1,7 @@
 import type { Logger, Unsubscribe } from "@parallax/core";
 import type { Election } from "@parallax/leader-election";
 
-/** One line for each change of leadership that this node sees. Its own terms, and members, are logged by their packages. */
+/** One line for each change of leadership that this node sees. Its own terms are told by the election. */
 export function logLeaders(options: {
   readonly nodeId: string;
   readonly election: Pick<Election, "subscribe">;

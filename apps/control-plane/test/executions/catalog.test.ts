@@ -7,6 +7,7 @@ import { createFinals, type Finals } from "../../src/executions/finals.ts";
 import { createJournal } from "../../src/executions/journal.ts";
 import { createOwnership, type Ownership } from "../../src/executions/ownership.ts";
 import { createSchemas } from "../../src/executions/schemas.ts";
+import { untraced } from "../../src/observe/traced-work.ts";
 import type { Owner } from "../../src/peers.ts";
 import { createStoreTime } from "../../src/store-time.ts";
 import { definitionOf, openTestStore, recordOf, startMs, type TestStore } from "../support/records.ts";
@@ -60,6 +61,7 @@ describe("the catalog of executions", () => {
       reconnectGraceMs: 30_000,
       send: () => {},
       onFinished: () => {},
+      tracing: untraced,
     });
     finals = createFinals({ bus: at.bus, clock, topic: "execution" });
     catalog = createCatalog({

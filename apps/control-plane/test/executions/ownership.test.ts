@@ -8,6 +8,7 @@ import { createOwnership, type Ownership } from "../../src/executions/ownership.
 import type { ExecutionRecord } from "../../src/executions/record.ts";
 import { createSchemas } from "../../src/executions/schemas.ts";
 import type { NodeMessage } from "../../src/node-messages.ts";
+import { untraced } from "../../src/observe/traced-work.ts";
 import { createStoreTime } from "../../src/store-time.ts";
 import {
   definitionOf,
@@ -95,6 +96,7 @@ function place(nodeId: string): Place {
         if (!lost?.test(line)) queueMicrotask(() => places.get(to)?.ownership.receive(message));
       },
       onFinished: (record) => finished.push(record),
+      tracing: untraced,
     }),
   };
   places.set(nodeId, made);

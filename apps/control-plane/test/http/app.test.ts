@@ -3,6 +3,7 @@ import { allOperations } from "@parallax/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createApp } from "../../src/http/app.ts";
 import { createAuthenticator } from "../../src/http/auth.ts";
+import { untraced } from "../../src/observe/traced-work.ts";
 import { openTestStore, type TestStore } from "../support/records.ts";
 
 function unused(): never {
@@ -34,6 +35,7 @@ describe("the HTTP API", () => {
       assertStore: unused,
       heldBy: unused,
       redisKeyOf: unused,
+      tracing: untraced,
       health: unused,
       metrics: unused,
       clusterMetrics: unused,

@@ -10,6 +10,7 @@ import { answerError } from "../../src/http/errors.ts";
 import { addExecutionRoutes } from "../../src/http/executions.ts";
 import { createRouter } from "../../src/http/route.ts";
 import { type Listening, listen } from "../../src/listen.ts";
+import { untraced } from "../../src/observe/traced-work.ts";
 import { recordOf } from "../support/records.ts";
 import { call } from "../support/requests.ts";
 
@@ -51,6 +52,7 @@ describe("a wait for the result", () => {
       admit: async () => {},
       draining: draining.signal,
       redisKeyOf: () => undefined,
+      tracing: untraced,
     });
     server = await listen({
       fetch: app.fetch,

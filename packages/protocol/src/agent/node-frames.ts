@@ -41,6 +41,8 @@ export interface TaskFrame {
   readonly input: unknown;
   /** Milliseconds that remain, not a time of day (T2). */
   readonly deadlineMs: number;
+  /** W3C Trace Context, where somebody traces: the parent of the span that the agent makes of its work. */
+  readonly traceparent?: string | undefined;
 }
 
 /** A `result` or `failure` has arrived for good: the agent forgets it. */
@@ -115,6 +117,7 @@ const taskSchema: ObjectSchema<TaskFrame> = z.object({
   pattern: patternNameSchema,
   input: z.unknown(),
   deadlineMs: durationMs,
+  traceparent: z.string().max(256).optional(),
 });
 
 const ackSchema: ObjectSchema<AckFrame> = z.object({

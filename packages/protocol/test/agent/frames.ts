@@ -56,6 +56,7 @@ export const nodeFrames: {
     pattern: "content-classifier",
     input: { content: "Permission is hereby granted" },
     deadlineMs: 29_000,
+    traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
   },
   ack: { type: "ack", ...task, outcome: "counted" },
   cancel: { type: "cancel", taskId, reason: "the execution was cancelled" },
