@@ -233,7 +233,35 @@ export const mutations = [
   change("S7: entries of a record's log", ".slice(-layout.maxLogEntries)", ""),
   change("S7: bytes of an inbox", "if (inboxBytes > context.layout.maxInboxBytes)", "if (inboxBytes < 0)"),
   changes("S7: bytes of a record", ", bytes, limits.recordBytes);", ", 0, limits.recordBytes);"),
-  changes("S7: bytes of a deposit", ", bytes, limits.depositBytes);", ", 0, limits.depositBytes);"),
+  changes("S7: bytes of a deposit", "checkBytes(what, bytes, limits.depositBytes);", ""),
+  changes("S7: deposits of a change", "entries.length, 0, maxDeposits);", "0, 0, maxDeposits);"),
+  script(
+    "X5: what a change rests on comes with it",
+    "  if deposits and #deposits > 0 then call('HSET', change.inbox_key, unpack(deposits)) end",
+    "",
+  ),
+  script("X5: not on what others deposited", "    elseif there[at] ~= text then", "    elseif false then"),
+  script(
+    "S7: bytes of an inbox, by a change",
+    "if bytes ~= before and bytes > max_inbox_bytes then",
+    "if false then",
+  ),
+  script("S7: and they count", "push(fields, '_inbox', format('%.0f', bytes)) end", "end"),
+  change(
+    "X5: what a change rests on comes with it",
+    "...(missing.length > 0 ? { inbox: new Map([...before.inbox, ...missing]), inboxBytes } : {}),",
+    "",
+  ),
+  change(
+    "X5: not on what others deposited",
+    "if (deposits.some(([key, text]) => (before.inbox.get(key) ?? text) !== text)) return conflict(before);",
+    "",
+  ),
+  change(
+    "S7: bytes of an inbox, by a change",
+    "if (missing.length > 0 && inboxBytes > layout.maxInboxBytes) return inboxFull(before);",
+    "",
+  ),
   changes(
     "S7: bytes of an event",
     ", Buffer.byteLength(json), limits.eventBytes);",

@@ -18,6 +18,8 @@ export function openCollections(store: StateStore): Collections {
     executions: store.collection({
       name: "execution",
       schema: executionRecordSchema,
+      // Made here, from requests and frames that were checked when they came in.
+      trusted: true,
       indexes: ["status", "owner", "nodeId", "pattern"],
       final,
       topic: "execution",

@@ -1,5 +1,5 @@
 import { errorMessage, isParallaxError, ParallaxError, type Tracing } from "@parallax/core";
-import { agentLimits, type TaskFrame } from "@parallax/protocol";
+import { type AgentFrame, agentLimits, type TaskFrame } from "@parallax/protocol";
 import type { AgentEvent } from "./agent-events.ts";
 import { type Connector, createConnector } from "./connector.ts";
 import type { Task, TaskHandler } from "./handler.ts";
@@ -48,9 +48,29 @@ export function createEngine({ settings, handlers, tracing, notify }: EngineOpti
     | undefined;
   let onSettled: () => void = () => {};
 
+  /** Nobody waits for the word that a task is worked on: where its result is there at once, that says it, too. */
+  const accepts = new Map<string, AgentFrame>();
+
+  function send(frame: AgentFrame): void {
+    if (frame.type === "accept") {
+      if (accepts.size === 0) clock.after(0, sendAccepts);
+      accepts.set(frame.taskId, frame);
+      return;
+    }
+    if (frame.type === "result" || frame.type === "failure") accepts.delete(frame.taskId);
+    if (frame.type === "progress") sendAccepts();
+    current?.connector.send(frame);
+  }
+
+  function sendAccepts(): void {
+    const frames = [...accepts.values()];
+    accepts.clear();
+    if (session.online) for (const frame of frames) current?.connector.send(frame);
+  }
+
   function perform(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.type === "send") current?.connector.send(effect.frame);
+      if (effect.type === "send") send(effect.frame);
       else if (effect.type === "run") run(effect.run, effect.task, effect.capability);
       else if (effect.type === "abort") runner.abort(effect.run, effect.reason);
       else if (effect.type === "move") current?.connector.moveAfter(effect.afterMs);

@@ -189,6 +189,13 @@ describe("a task", () => {
     expect(typesOf(events)).toEqual(["connected", "task", "result-acknowledged"]);
   });
 
+  it("is answered without a word before that where its handler is done at once", async () => {
+    const { network, clock } = await connected({}, async () => ({ result: 1 }));
+    network.last.send(taskFrame(0));
+    await clock.advance(10);
+    expect(network.last.frames.map(({ type }) => type)).toEqual(["hello", "result"]);
+  });
+
   it("fails when its handler throws, at once or later", async () => {
     const { network, clock } = await connected({ maxConcurrentTasks: 2 }, (task) => {
       if (task.input === 0) throw new Error("at once");
@@ -207,6 +214,7 @@ describe("a task", () => {
     const held = heldHandler();
     const { network, clock, events } = await connected({}, held.handler);
     network.last.send(taskFrame(0));
+    await clock.advance(0);
     network.last.send({ type: "cancel", taskId: "exec_a:0", reason: "the execution timed out" });
     expect(held.signals[0]?.aborted).toBe(true);
     expect(held.signals[0]?.reason).toMatchObject({ code: "task_cancelled" });
@@ -218,11 +226,13 @@ describe("a task", () => {
 
   it("drops its progress, but not its result, while much waits to be sent", async () => {
     const { network, clock } = await connected({}, async (_, { progress }) => {
+      await clock.sleep(1);
       progress(0.5);
       return { result: 1 };
     });
     network.bufferedBytes = 300 * 1024;
     network.last.send(taskFrame(0));
+    await clock.advance(1);
     await clock.settle();
     expect(network.last.frames.map(({ type }) => type)).toEqual(["hello", "accept", "result"]);
   });

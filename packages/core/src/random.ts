@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 /** A source of randomness, injected, so that a simulated run can be repeated. */
 export interface Random {
@@ -6,8 +6,23 @@ export interface Random {
   next(): number;
 }
 
+/** Random bits, fetched many at a time: an id takes twenty numbers. */
+const bits = new Uint32Array(2048);
+let used = bits.length;
+
 /** The randomness of this process. */
-export const systemRandom: Random = { next: () => randomInt(2 ** 47) / 2 ** 47 };
+export const systemRandom: Random = {
+  next() {
+    if (used === bits.length) {
+      randomFillSync(bits);
+      used = 0;
+    }
+    const high = bits[used] ?? 0;
+    const low = bits[used + 1] ?? 0;
+    used += 2;
+    return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53;
+  },
+};
 
 /**
  * A repeatable sequence for tests and simulations: the same seed gives the same numbers on every machine.

@@ -14,6 +14,7 @@ import {
   type DepositChange,
   type Expiry,
   eventsOf,
+  type FieldText,
   type Layout,
   type MigrateChange,
   type MutateOptions,
@@ -230,6 +231,12 @@ function applyUpdate(before: RecordState, change: UpdateChange, context: ChangeC
   const { layout, nowMs } = context;
   if (before.schema !== layout.schema) return otherSchema(before);
   if (!holds(before, change)) return conflict(before);
+  const { deposits = [] } = change;
+  // What the change rests on is there, or comes with it.
+  if (deposits.some(([key, text]) => (before.inbox.get(key) ?? text) !== text)) return conflict(before);
+  const missing = deposits.filter(([key]) => !before.inbox.has(key));
+  const inboxBytes = before.inboxBytes + bytesOf(missing);
+  if (missing.length > 0 && inboxBytes > layout.maxInboxBytes) return inboxFull(before);
   const fields = new Map(before.fields);
   for (const [field, text] of change.set) fields.set(field, text);
   for (const field of change.unset) fields.delete(field);
@@ -245,8 +252,18 @@ function applyUpdate(before: RecordState, change: UpdateChange, context: ChangeC
     expiresAtMs: expiryAfter(before.expiresAtMs, change.expiry, nowMs),
     indexes: layout.indexes,
     requests: rememberRequest(before.requests, change.requestId, result),
+    ...(missing.length > 0 ? { inbox: new Map([...before.inbox, ...missing]), inboxBytes } : {}),
   };
   return { outcome: { outcome: "ok", ...result }, after, told };
+}
+
+function bytesOf(deposits: readonly FieldText[]): number {
+  return deposits.reduce((sum, [key, text]) => sum + Buffer.byteLength(key) + Buffer.byteLength(text), 0);
+}
+
+function inboxFull(before: RecordState): Applied {
+  const reason = `${before.inboxBytes} bytes are in it`;
+  return { outcome: { outcome: "refused", code: "inbox_full", reason }, after: before };
 }
 
 function applyDelete(before: RecordState, change: DeleteChange, context: ChangeContext): Applied {
@@ -266,11 +283,8 @@ function applyDelete(before: RecordState, change: DeleteChange, context: ChangeC
 function applyDeposit(before: RecordState, change: DepositChange, context: ChangeContext): Applied {
   const occupied = before.inbox.get(change.key);
   if (occupied !== undefined) return { outcome: { outcome: "occupied", value: occupied }, after: before };
-  const inboxBytes = before.inboxBytes + Buffer.byteLength(change.key) + Buffer.byteLength(change.value);
-  if (inboxBytes > context.layout.maxInboxBytes) {
-    const reason = `${before.inboxBytes} bytes are in it`;
-    return { outcome: { outcome: "refused", code: "inbox_full", reason }, after: before };
-  }
+  const inboxBytes = before.inboxBytes + bytesOf([[change.key, change.value]]);
+  if (inboxBytes > context.layout.maxInboxBytes) return inboxFull(before);
   const { told, ...record } = tell(before, change, before.version, context);
   const inbox = new Map(before.inbox).set(change.key, change.value);
   return { outcome: { outcome: "deposited" }, after: { ...before, ...record, inbox, inboxBytes }, told };

@@ -8,6 +8,7 @@ import type {
   DeleteOutcome,
   Fields,
   Patch,
+  PatchOptions,
   UpdateOptions,
   UpdateOutcome,
 } from "./collection.ts";
@@ -18,13 +19,16 @@ import type { Change, ChangeEvent, ChangeOutcome, Expiry, FieldText, UpdateChang
 type Changes<Value extends Fields> = Pick<Collection<Value>, "create" | "update" | "delete" | "deposit">;
 type Conditions = Pick<UpdateChange, "version" | "madeBy" | "where">;
 
+/** How many deposits a change carries at most. */
+const maxDeposits = 1000;
+
 /** The changing half of a collection: checks what comes in, and says what came of it. */
 export function createChanges<Value extends Fields>(
   context: StoreContext,
   definition: Definition<Value>,
 ): Changes<Value> {
   const { backend, limits } = context;
-  const { layout, codecs, schema, known } = definition;
+  const { layout, codecs, schema, trusted, known } = definition;
   const name = layout.collection;
 
   async function send(change: Change, options: Pick<ChangeOptions, "replicas">): Promise<ChangeOutcome> {
@@ -115,7 +119,14 @@ export function createChanges<Value extends Fields>(
 
   function encode(field: string, value: unknown): string {
     const codec = codecOf(field);
-    return codec.encode(codec.check(value));
+    return codec.encode(trusted ? value : codec.check(value));
+  }
+
+  function checked(id: string, value: Value): Value {
+    if (trusted) return value;
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw invalidValue(`${name} ${id}`, complaint(parsed.error));
   }
 
   function patchOf(id: string, patch: Patch<Value>): Pick<UpdateChange, "set" | "unset"> {
@@ -144,12 +155,32 @@ export function createChanges<Value extends Fields>(
     return { version, madeBy: version === undefined ? undefined : known.madeBy(id, version), where: wanted };
   }
 
+  function depositsOf(
+    id: string,
+    { deposits }: Pick<PatchOptions<Value>, "deposits">,
+  ): Pick<UpdateChange, "deposits"> {
+    if (deposits === undefined) return {};
+    const entries = Object.entries(deposits);
+    checkWhole("invalid_value", "the number of deposits of a change", entries.length, 0, maxDeposits);
+    checkDeposits(id, entries);
+    return { deposits: entries };
+  }
+
+  /** All together, as they travel in one change. */
+  function checkDeposits(id: string, deposits: readonly FieldText[]): void {
+    const what = `what is deposited for ${name} ${id}`;
+    let bytes = 0;
+    for (const text of deposits.flat()) {
+      if (typeof text !== "string") throw invalidValue(what, "keys and values are texts");
+      bytes += Buffer.byteLength(text);
+    }
+    checkBytes(what, bytes, limits.depositBytes);
+  }
+
   return {
     async create(id, value, options = {}) {
       const common = base(id, options);
-      const parsed = schema.safeParse(value);
-      if (!parsed.success) throw invalidValue(`${name} ${id}`, complaint(parsed.error));
-      const set = texts(id, encodeFields(codecs, parsed.data));
+      const set = texts(id, encodeFields(codecs, checked(id, value)));
       const outcome = await send({ op: "create", ...common, set, expiry: expiryOf(options) }, options);
       switch (outcome.outcome) {
         case "ok":
@@ -165,7 +196,8 @@ export function createChanges<Value extends Fields>(
     },
     async update(id, patch, options = {}) {
       const common = { ...base(id, options), ...conditionsOf(id, options) };
-      const change = { op: "update", ...common, ...patchOf(id, patch), expiry: expiryOf(options) } as const;
+      const what = { ...patchOf(id, patch), ...depositsOf(id, options), expiry: expiryOf(options) };
+      const change = { op: "update", ...common, ...what } as const;
       return updateOutcome(name, id, await sendUpgraded(change, options));
     },
     async delete(id, options = {}): Promise<DeleteOutcome> {
@@ -175,12 +207,7 @@ export function createChanges<Value extends Fields>(
     },
     async deposit(id, key, value, options = {}) {
       const common = base(id, options);
-      for (const text of [key, value]) {
-        if (typeof text !== "string")
-          throw invalidValue(`a deposit for ${name} ${id}`, "key and value are texts");
-      }
-      const bytes = Buffer.byteLength(key) + Buffer.byteLength(value);
-      checkBytes(`a deposit for ${name} ${id}`, bytes, limits.depositBytes);
+      checkDeposits(id, [[key, value]]);
       const outcome = await send({ op: "deposit", ...common, key, value }, options);
       switch (outcome.outcome) {
         case "deposited":

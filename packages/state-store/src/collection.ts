@@ -9,6 +9,11 @@ export interface CollectionOptions<Value extends Fields> {
   readonly name: string;
   /** An object schema; checks every value that comes in and every record that comes back. */
   readonly schema: z.ZodType<Value>;
+  /**
+   * What is written is not checked, only what comes back: for a program that makes its values itself and by their types, and
+   * writes them often. Unknown fields of nested objects are then stored, too. Default false.
+   */
+  readonly trusted?: boolean;
   /** Fields (strings) by which records can be listed and counted. */
   readonly indexes?: readonly (keyof Value & string)[];
   /** A record in which one of these fields has one of these values never changes again (S6); it can only expire. */
@@ -59,6 +64,14 @@ export interface UpdateOptions<Value extends Fields> extends ChangeOptions {
   readonly version?: number;
   /** Refused with `conflict` unless each of these fields has this value. */
   readonly where?: Partial<Value>;
+}
+
+export interface PatchOptions<Value extends Fields> extends UpdateOptions<Value> {
+  /**
+   * Put into the record's inbox in the same step, texts by their keys: for a change that rests on them, so that nobody finds the
+   * one without the other. Refused with `conflict` if another text lies under one of the keys.
+   */
+  readonly deposits?: Readonly<Record<string, string>>;
 }
 
 export interface Patch<Value extends Fields> {
@@ -124,7 +137,7 @@ export type WatchEvent<Value extends Fields> =
 export interface Collection<Value extends Fields> {
   readonly name: string;
   create(id: string, value: Value, options?: ChangeOptions): Promise<CreateOutcome<Value>>;
-  update(id: string, patch: Patch<Value>, options?: UpdateOptions<Value>): Promise<UpdateOutcome>;
+  update(id: string, patch: Patch<Value>, options?: PatchOptions<Value>): Promise<UpdateOutcome>;
   delete(id: string, options?: UpdateOptions<Value>): Promise<DeleteOutcome>;
   /** Puts `value` under `key` of the record's inbox; needs no ownership, does not touch the version, refuses final records. */
   deposit(

@@ -33,6 +33,8 @@ export interface Definition<Value extends Fields> {
   readonly layout: Layout;
   readonly codecs: Codecs;
   readonly schema: z.ZodType<Value>;
+  /** Whether what is written goes unchecked. */
+  readonly trusted: boolean;
   readonly migrate: CollectionOptions<Value>["migrate"];
   readonly known: KnownVersions;
 }
@@ -50,7 +52,7 @@ export function define<Value extends Fields>(
   limits: StoreLimits,
 ): Definition<Value> {
   const { name, schema, indexes = [], final = {}, topic, version = 1, migrate } = options;
-  const { logEntries = limits.logEntries } = options;
+  const { logEntries = limits.logEntries, trusted = false } = options;
   if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(name) || reserved.has(name)) {
     const taken = [...reserved].join(", ");
     throw invalid(
@@ -85,7 +87,7 @@ export function define<Value extends Fields>(
     maxLogEntries: logEntries,
     maxInboxBytes: limits.inboxBytes,
   };
-  return { layout, codecs, schema, migrate, known: createKnownVersions() };
+  return { layout, codecs, schema, trusted, migrate, known: createKnownVersions() };
 }
 
 /** Texts in the newest version of the schema. @throws ParallaxError `newer_schema`, `invalid_record` */

@@ -9,6 +9,7 @@ export type {
   ListOptions,
   Page,
   Patch,
+  PatchOptions,
   RecordEvent,
   StateStore,
   Stored,

@@ -51,7 +51,8 @@ export function pushChange(
   names: RecordKeys,
 ): void {
   keys.push(names.record);
-  if (change.op === "deposit" || change.op === "delete") keys.push(names.inbox);
+  const deposits = change.op === "update" ? (change.deposits ?? []) : [];
+  if (change.op === "deposit" || change.op === "delete" || deposits.length > 0) keys.push(names.inbox);
   if (change.op === "delete" || change.event) keys.push(names.log);
   if (change.op !== "deposit" && change.op !== "migrate") keys.push(names.tombstone);
 
@@ -77,6 +78,7 @@ export function pushChange(
   for (const field of unset) args.push(field);
   for (const [field, text = ""] of present) args.push(field, text);
   for (const [field] of absent) args.push(field);
+  for (const [key, text] of deposits) args.push(key, text);
 }
 
 /** `<version>/<request that led to it>`, as far as the change names them. */
@@ -99,5 +101,6 @@ function unsetOf(change: Change): readonly string[] {
 
 function extraOf(change: Change): string {
   if (change.op === "delete") return change.reason;
+  if (change.op === "update" && change.deposits?.length) return String(change.deposits.length);
   return change.op === "migrate" ? String(change.fromSchema) : "-";
 }

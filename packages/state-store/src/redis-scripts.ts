@@ -274,9 +274,37 @@ local function create(change, forebear)
   return 1
 end
 
+-- What of a change's deposits is not in the inbox yet, keys and texts, and how many bytes lie there with them; or why the
+-- change is refused: others lie there, or there is no room.
+local function missing_deposits(change, record)
+  local keys, texts, first = {}, {}, change.deposits_at
+  for at = 1, change.deposits do keys[at] = ARGV[first + 2 * at - 2] end
+  local there, refused = try('HMGET', change.inbox_key, unpack(keys))
+  if refused then return nil, refused end
+  local bytes = call('HGET', change.record_key, '_inbox') or '0'
+  local before = bytes
+  for at, deposit_key in ipairs(keys) do
+    local text = ARGV[first + 2 * at - 1]
+    if not there[at] then
+      bytes = bytes + #deposit_key + #text
+      texts[#texts + 1], texts[#texts + 2] = deposit_key, text
+    elseif there[at] ~= text then
+      return nil, { 'conflict', tonumber(record[VERSION]) }
+    end
+  end
+  if bytes ~= before and bytes > max_inbox_bytes then return nil, { 'full', before } end
+  return texts, nil, bytes
+end
+
 local function update(change, record)
   if (record[SCHEMA] or '1') ~= schema then return { 'schema', tonumber(record[SCHEMA] or '1') } end
   if not holds(change, record) then return { 'conflict', tonumber(record[VERSION]) } end
+  local deposits, bytes
+  if change.deposits then
+    local refused
+    deposits, refused, bytes = missing_deposits(change, record)
+    if refused then return refused end
+  end
   local version = following(record[VERSION])
   local sequence
   if change.log_key then
@@ -289,8 +317,11 @@ local function update(change, record)
   -- Made at once, in its size: growing a table costs more than filling it.
   local fields = { '_v', version, '_rid', remembered, '_updated', stamp, unpack(ARGV, change.first, change.last) }
   push_rare(fields, change, record, sequence)
+  if deposits and #deposits > 0 then push(fields, '_inbox', format('%.0f', bytes)) end
   local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
+  -- X5: whoever finds the change finds what it rests on.
+  if deposits and #deposits > 0 then call('HSET', change.inbox_key, unpack(deposits)) end
   note_events(change)
   set_places(change, record)
   if #change.unset > 0 then call('HDEL', change.record_key, unpack(change.unset)) end
@@ -384,6 +415,10 @@ local function take_rest(change, rest)
   for at = 1, tonumber(unsets) do change.unset[at] = arg() end
   for at = 1, tonumber(wheres) do change.where[at] = { field = arg(), value = arg() } end
   for _ = 1, tonumber(absents) do change.where[#change.where + 1] = { field = arg() } end
+  if change.op == 'update' and extra ~= '-' then
+    change.deposits, change.deposits_at = tonumber(extra), next_arg
+    next_arg = next_arg + 2 * change.deposits
+  end
 end
 
 local function tags_of(text)
@@ -401,10 +436,10 @@ local function take_change()
   local first = next_arg + #tags
   local change = { op = op, request = request, version = version ~= '-' and version, made_by = made_by ~= '' and made_by,
     id = id, tags = tags, told = #tags > 0 and {} or none, events = next_arg - 1, first = first, last = first + 2 * sets - 1, record_key = key(),
-    unset = none, where = none, log_key = nil, inbox_key = nil, tombstone_key = nil }
+    unset = none, where = none, log_key = nil, inbox_key = nil, tombstone_key = nil, deposits = nil, deposits_at = nil }
   next_arg = change.last + 1
   if rest ~= '' then take_rest(change, rest) end
-  if op == 'deposit' or op == 'delete' then change.inbox_key = key() end
+  if op == 'deposit' or op == 'delete' or change.deposits then change.inbox_key = key() end
   if op == 'delete' or #tags > 0 then change.log_key = key() end
   if op ~= 'deposit' and op ~= 'migrate' then change.tombstone_key = key() end
   return change
@@ -503,8 +538,8 @@ return answers
 /**
  * Applies changes of one collection and partition, each as one step (S1).
  *
- * KEYS: fence, index, expiry; with a topic its meta and log; then for each change the record, its inbox (deposit, delete),
- * its log (delete, and with an event), its tombstone (create, update, delete).
+ * KEYS: fence, index, expiry; with a topic its meta and log; then for each change the record, its inbox (deposit, delete, and
+ * an update with deposits), its log (delete, and with an event), its tombstone (create, update, delete).
  *
  * ARGV: topic (empty: none), channel, partition, epoch candidate, entries and milliseconds that the topic's log keeps, entries
  * of a record's log, bytes of an inbox, schema, 1 if replicas are waited for, on a repetition the store time since which it may
@@ -512,7 +547,7 @@ return answers
  * then for each change a head `op request tags version sets` (tags separated by commas; the version perhaps with `/` and the
  * request that led to it), and where one of these is needed ` fence expiry unsets wheres absents extra` behind it (`-`: none);
  * its id; for each tag an event without its last brace; and as many fields and texts, fields, fields and texts, fields, as the
- * head says.
+ * head says; of an update at last as many deposits, keys and texts, as its `extra` says.
  *
  * Returns the store time and an answer each: the version when it was applied now, 0 for a deposit, else
  * `["ok", version, time]`, `["exists", fields]`, `["occupied", value]`, `["fenced", fence]`, `["conflict", version]`,

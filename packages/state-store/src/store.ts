@@ -57,6 +57,11 @@ export interface UpdateChange extends ChangeBase, Conditions {
   readonly set: readonly FieldText[];
   readonly unset: readonly string[];
   readonly expiry: Expiry;
+  /**
+   * Put into the inbox in the same step, keys and texts. Under each key nothing lies yet, or this very text: anything else is a
+   * `conflict`, as the change rests on what is not there.
+   */
+  readonly deposits?: readonly FieldText[] | undefined;
 }
 
 /**

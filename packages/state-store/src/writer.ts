@@ -160,6 +160,8 @@ function sizeOf(change: Change): number {
   if (change.op === "deposit") bytes += change.value.length;
   else if (change.op !== "delete")
     for (const [field, text] of change.set) bytes += field.length + text.length;
+  if (change.op === "update")
+    for (const [key, text] of change.deposits ?? []) bytes += key.length + text.length;
   return bytes;
 }
 

@@ -50,6 +50,7 @@ describe("a collection", () => {
     const untyped = (value: unknown) => JSON.parse(JSON.stringify(value));
     const circle: Record<string, unknown> = {};
     circle.self = circle;
+    const many = Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [at, ""]));
     const refused: [string, () => Promise<unknown>][] = [
       ["invalid_id", () => all.create("", open)],
       ["invalid_id", () => all.get("a:inbox")],
@@ -68,6 +69,7 @@ describe("a collection", () => {
       ["invalid_request_id", () => all.update("a", {}, { requestId: "has space" })],
       ["too_large", () => all.create("a", { ...open, note: "x".repeat(101) })],
       ["too_large", () => all.deposit("a", "k", "x".repeat(11))],
+      ["too_large", () => all.update("a", {}, { deposits: { k: "xxxxx", l: "xxxxx" } })],
       ["too_large", () => all.update("a", {}, { event: { type: "t", text: "x".repeat(50) } })],
       ["invalid_limit", () => all.list({ limit: 0 })],
       ["invalid_limit", () => all.list({ limit: 1001 })],
@@ -81,6 +83,8 @@ describe("a collection", () => {
       ["invalid_value", () => all.update("a", {}, { event: { type: "t", big: 5n } })],
       ["invalid_value", () => all.update("a", {}, { event: [{ type: "t" }, { type: "circle", circle }] })],
       ["invalid_value", () => all.deposit("a", "k", untyped(5))],
+      ["invalid_value", () => all.update("a", {}, { deposits: untyped({ k: 5 }) })],
+      ["invalid_value", () => all.update("a", {}, { deposits: many })],
     ];
     for (const [code, attempt] of refused) await expect(attempt()).rejects.toEqual(withCode(code));
     expect(mutations).toBe(0);

@@ -11,6 +11,7 @@ import {
 } from "@parallax/protocol";
 import type { WebSocket } from "ws";
 import { createAllowance } from "./allowance.ts";
+import { createSendTogether, type FrameStream } from "./send-together.ts";
 
 /** What is used of a WebSocket. */
 export type AgentSocket = Pick<EventEmitter, "on" | "once"> &
@@ -21,6 +22,8 @@ export type AgentSocket = Pick<EventEmitter, "on" | "once"> &
 
 export interface ConnectionOptions {
   readonly socket: AgentSocket;
+  /** What is below it, where there is something: frames of one turn then leave together. */
+  readonly stream?: FrameStream | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -78,6 +81,7 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
   });
   const bytes = createAllowance({ perSecond: agentLimits.bytesPerSecond, burst: burst.bytes });
   const faults = createAllowance({ perSecond: 1, burst: agentLimits.maxFaults });
+  const together = options.stream && createSendTogether(options.stream);
   let greeted = false;
   let lastHeardMs = openedMs;
   // A random first offset, so that many agents that came at once are not pinged at once for ever.
@@ -95,7 +99,9 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
       return false;
     }
     if (frame.type === "task" && congested) return false;
+    together?.before();
     socket.send(encodeFrame(frame));
+    together?.after();
     if (frame.type === "task") frames.expect(framesPerTask);
     if (!congested && socket.bufferedAmount > highWaterBytes) setCongested(true);
     return true;

@@ -78,7 +78,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     const checked = check(request);
     const admitted = "status" in checked ? checked : admit(request, socket, checked.caller);
     if ("status" in admitted) answerRaw(socket, admitted);
-    else sockets.handleUpgrade(request, socket, head, (accepted) => hub.accept(accepted, admitted.caller));
+    else
+      sockets.handleUpgrade(request, socket, head, (accepted) =>
+        hub.accept(accepted, admitted.caller, socket),
+      );
   }
 
   function admit(

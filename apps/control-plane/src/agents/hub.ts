@@ -15,6 +15,7 @@ import { createOutcomes } from "./outcomes.ts";
 import type { TaskReports } from "./reports.ts";
 import { renewTokenEveryMs } from "./resume-tokens.ts";
 import type { Roster } from "./roster.ts";
+import type { FrameStream } from "./send-together.ts";
 import type { Session } from "./session.ts";
 import type { Opened, Sessions } from "./sessions.ts";
 
@@ -33,8 +34,8 @@ export interface HubOptions {
 
 /** The agents that are connected to this node. */
 export interface Hub {
-  /** Takes a socket that was accepted at the upgrade, for the caller with this name. */
-  accept(socket: AgentSocket, caller: string): void;
+  /** Takes a socket that was accepted at the upgrade, for the caller with this name, and the stream below it. */
+  accept(socket: AgentSocket, caller: string, stream?: FrameStream): void;
   /** False when the agent is not connected here, or can't take a frame now. */
   send(agentId: string, frame: NodeFrame): boolean;
   has(agentId: string): boolean;
@@ -67,16 +68,17 @@ export function createHub(options: HubOptions): Hub {
   const assignments: Assignments = assignmentsOf(options);
   const isIdle = ({ agentId }: Session): boolean => roster.get(agentId)?.held.size === 0;
   const departures: Departures = createDepartures({ clock, random, connected, isIdle, onMoving: refile });
-  const outcomes = createOutcomes({ reports, onTaken: letGo, logger });
+  const outcomes = createOutcomes({ reports, onAnswered: roster.release, onTaken: letGo, logger });
   const farewells = createFarewells(options);
   let draining = false;
   let lastBeatMs = clock.now();
   const stopBeating = clock.every(beatMs, beat);
 
-  function accept(socket: AgentSocket, caller: string): void {
+  function accept(socket: AgentSocket, caller: string, stream?: FrameStream): void {
     const entry: { readonly caller: string; session?: Session } = { caller };
     const connection: AgentConnection = createAgentConnection({
       socket,
+      stream,
       clock,
       random,
       logger,

@@ -7,6 +7,8 @@ import type { Session } from "./session.ts";
 export interface OutcomesOptions {
   readonly reports: Pick<TaskReports, "deliver">;
   /** The task is answered: its place is free again. */
+  readonly onAnswered: (agentId: string, taskId: string) => void;
+  /** The answer has arrived for good. */
   readonly onTaken: (agentId: string, taskId: string) => void;
   readonly logger: Logger;
 }
@@ -19,7 +21,7 @@ export interface Outcomes {
 /** So many results of one connection may wait for the store; while as many do, no more is read from it. */
 const maxUndelivered = 64;
 
-export function createOutcomes({ reports, onTaken, logger }: OutcomesOptions): Outcomes {
+export function createOutcomes({ reports, onAnswered, onTaken, logger }: OutcomesOptions): Outcomes {
   const undelivered = new WeakMap<Session, number>();
 
   /** Counts what waits for the store, and lets the connection wait with it. */
@@ -34,6 +36,7 @@ export function createOutcomes({ reports, onTaken, logger }: OutcomesOptions): O
   async function deliver(session: Session, frame: ResultFrame | FailureFrame): Promise<void> {
     const { agentId, name } = session;
     const { taskId, attempt } = frame;
+    onAnswered(agentId, taskId);
     const outcome = await reports.deliver(letterOf(frame, agentId, name));
     onTaken(agentId, taskId);
     session.connection.send({ type: "ack", taskId, attempt, outcome });

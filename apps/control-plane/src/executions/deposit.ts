@@ -1,33 +1,66 @@
+import { isParallaxError } from "@parallax/core";
 import type { DepositOutcome } from "@parallax/state-store";
+import { createDeferred, type Deferred } from "./deferred.ts";
 
-/** A letter on its way to the inbox; whoever brought it hears how the first attempt went. */
-export interface Deposit {
-  isUnderWay: boolean;
-  /** @throws what the store does; it may be run again. */
-  run(): Promise<void>;
+/** A letter as it lies in the inbox, and the way to put it there by itself. */
+export interface Enclosure {
+  readonly key: string;
+  readonly text: string;
+  put(): Promise<DepositOutcome>;
 }
 
-export function createDeposit(options: {
-  readonly deposit: () => Promise<DepositOutcome>;
-  readonly resolve: (outcome: DepositOutcome) => void;
-  readonly reject: (error: unknown) => void;
-  readonly isDone: (deposit: Deposit) => void;
-}): Deposit {
-  const { deposit, resolve, reject, isDone } = options;
-  const made: Deposit = {
-    isUnderWay: false,
-    async run() {
-      made.isUnderWay = true;
+/** A letter on its way to the inbox, by itself or with the write that counts it; those who brought it hear of it. */
+export interface Deposit extends Pick<Enclosure, "key" | "text"> {
+  readonly isUnderWay: boolean;
+  /** It goes by itself: with others it was too much for one write. */
+  isApart: boolean;
+  /** What becomes of it. Rejects if the next attempt fails; it may be brought again. */
+  outcome(): Promise<DepositOutcome>;
+  /** Puts it there by itself. @throws what the store does; it may be run again, but for `too_large`. */
+  put(): Promise<void>;
+  /** It lies in the inbox for certain, or never will. */
+  settle(outcome: DepositOutcome): void;
+}
+
+export function createDeposit(enclosure: Enclosure, onSettled: (deposit: Deposit) => void): Deposit {
+  let brought: Deferred<DepositOutcome>[] = [];
+  let isUnderWay = false;
+
+  function tell(how: (one: Deferred<DepositOutcome>) => void): void {
+    const waiting = brought;
+    brought = [];
+    for (const one of waiting) how(one);
+  }
+
+  const deposit: Deposit = {
+    key: enclosure.key,
+    text: enclosure.text,
+    get isUnderWay() {
+      return isUnderWay;
+    },
+    isApart: false,
+    outcome() {
+      const one = createDeferred<DepositOutcome>();
+      brought.push(one);
+      return one.promise;
+    },
+    async put() {
+      isUnderWay = true;
       try {
-        resolve(await deposit());
-        isDone(made);
+        deposit.settle(await enclosure.put());
       } catch (error) {
-        reject(error);
+        // No store will ever take it.
+        if (isParallaxError(error, "too_large")) onSettled(deposit);
+        tell(({ reject }) => reject(error));
         throw error;
       } finally {
-        made.isUnderWay = false;
+        isUnderWay = false;
       }
     },
+    settle(outcome) {
+      onSettled(deposit);
+      tell(({ resolve }) => resolve(outcome));
+    },
   };
-  return made;
+  return deposit;
 }

@@ -1,9 +1,10 @@
-import { type Clock, isParallaxError, type Logger } from "@parallax/core";
+import { type CancelTimer, type Clock, isParallaxError, type Logger, ParallaxError } from "@parallax/core";
 import type { CreateOutcome, DepositOutcome } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
 import type { ExecutionEvent, ExecutionState } from "./advance.ts";
 import type { Aggregator } from "./aggregator.ts";
 import type { Broker, Courier } from "./broker.ts";
+import type { Enclosure } from "./deposit.ts";
 import { createErrands } from "./errands.ts";
 import type { Letter } from "./inbox.ts";
 import type { Journal, JournalChange } from "./journal.ts";
@@ -29,9 +30,18 @@ export interface DriverOptions {
   readonly logger: Logger;
   /** How long an agent may take to come back with its tasks, in ms. */
   readonly reconnectGraceMs: number;
-  /** It is finished, or not ours any more. */
-  readonly onEnded: (how: "finished" | "not-ours") => void;
+  /** It is finished, or not ours any more, or was thought to be another than it is: then it has to be read anew. */
+  readonly onEnded: (how: DriverEnd) => void;
 }
+
+/** How long a letter waits at most for others, in ms. Its agent is free meanwhile, and only hears later that it has arrived. */
+const depositAfterMs = 1;
+
+/** One for all: an error of its own would cost each execution more than its end. */
+const over = new ParallaxError("aborted", "driving an execution: it is not driven here any more");
+
+/** Why a driver drives no more. */
+export type DriverEnd = "finished" | "not-ours" | "stale";
 
 /**
  * Drives one execution on the node that owns it. Events are taken one turn at a time; whatever a turn changed is written
@@ -49,10 +59,10 @@ export interface Driver {
   readonly created: Promise<CreateOutcome<ExecutionRecord>>;
   push(event: ExecutionEvent): void;
   /**
-   * Takes a letter that `deposit` puts into the inbox, in one step with what follows from it. Only for a task whose agent is
-   * the only one that was ever asked: nobody else's letter can lie there already.
+   * Takes a letter and puts it into the inbox, in one step with what follows from it. Only for a task whose agent is the only
+   * one that was ever asked: nobody else's letter can lie there already.
    */
-  take(letter: Letter, deposit: () => Promise<DepositOutcome>): Promise<DepositOutcome>;
+  take(letter: Letter, enclosure: Enclosure): Promise<DepositOutcome>;
   /** Whether {@link Driver.take} may take this letter. */
   mayTake(letter: Letter): boolean;
   /** An agent says that it has the task. */
@@ -75,6 +85,7 @@ export function createDriver(options: DriverOptions): Driver {
   let events: ExecutionEvent[] = [...options.letters];
   let turning: Promise<void> | undefined;
   let isAggregating = false;
+  let cancelDeposit: CancelTimer | undefined;
   const writer = createRecordWriter(options);
 
   const errands = createErrands({ ...options, record: () => state.record, push, onAlarm: wake });
@@ -118,7 +129,7 @@ export function createDriver(options: DriverOptions): Driver {
     const { state: next, passed } = takeTurn(state, taken, now);
     if (writer.mustWrite(next)) {
       if (!(await write(next, passed))) return false;
-    } else writer.depositAll();
+    } else depositSoon();
     state = next;
     // Dropped while it was written: whoever owns it now acts on what was written.
     if (signal.aborted) return false;
@@ -128,9 +139,18 @@ export function createDriver(options: DriverOptions): Driver {
     return events.length > 0;
   }
 
+  /** A moment later: the answers of the other agents often come with it, and are then one write with it. */
+  function depositSoon(): void {
+    if (!writer.hasLetters) return;
+    cancelDeposit ??= options.clock.after(depositAfterMs, () => {
+      cancelDeposit = undefined;
+      writer.depositAll();
+    });
+  }
+
   async function write(next: ExecutionState, passed: readonly ExecutionRecord[]): Promise<boolean> {
     const result = await writer.write(next, passed, signal);
-    if (result.outcome === "not-ours") end("not-ours");
+    if (result.outcome === "not-ours" || result.outcome === "stale") end(result.outcome);
     if (result.outcome === "refused") refused(next.record, result);
     if (result.outcome !== "written") return false;
     if (result.outageMs > 0) push({ kind: "extended", byMs: result.outageMs });
@@ -158,9 +178,10 @@ export function createDriver(options: DriverOptions): Driver {
     });
   }
 
-  function end(how: "finished" | "not-ours"): void {
+  function end(how: DriverEnd): void {
     if (signal.aborted) return;
-    controller.abort();
+    controller.abort(over);
+    cancelDeposit?.();
     errands.stop();
     writer.giveUp();
     onEnded(how);
@@ -187,9 +208,9 @@ export function createDriver(options: DriverOptions): Driver {
     },
     created: writer.created,
     push,
-    take(letter, deposit) {
-      if (signal.aborted) return deposit();
-      const taken = writer.enclose(deposit);
+    take(letter, enclosure) {
+      if (signal.aborted) return enclosure.put();
+      const taken = writer.enclose(enclosure);
       push(letter);
       return taken;
     },

@@ -20,6 +20,8 @@ export type JournalOutcome =
   | { readonly outcome: "written"; readonly version: number; readonly outageMs: number }
   /** This owner has no say any more (S3, S6). */
   | { readonly outcome: "not-ours" }
+  /** The store has another state of this version than was thought, or another letter than one that was counted (X4). */
+  | { readonly outcome: "stale" }
   /** No store will ever take it: it is too large. */
   | { readonly outcome: "refused"; readonly code: string; readonly message: string };
 
@@ -57,6 +59,8 @@ export interface JournalChange {
   readonly after: ExecutionRecord;
   /** The record in each status on the way to `after`, that one included. Default: `after`, if its status is another one. */
   readonly passed?: readonly ExecutionRecord[];
+  /** Letters that the write counts, and puts into the inbox itself (X5): nobody finds the one without the other. */
+  readonly enclosed?: readonly { readonly key: string; readonly text: string }[];
   /** Put letters into the inbox before the write, each as often as it takes: they repeat without harm. */
   readonly deposits?: readonly (() => Promise<unknown>)[];
   /** What its inbox holds, as far as the owner knows: it is put back with a record that was lost (X6). */
@@ -68,8 +72,9 @@ export function createJournal(options: JournalOptions): Journal {
 
   async function attempt(change: JournalChange, requestId: string): Promise<JournalOutcome> {
     const { id, owner, version, before, after } = change;
+    const { enclosed = [], deposits = [] } = change;
     // X5: what the write counts lies in the inbox before, or an adopter would miss it. A final record takes no letters either.
-    await Promise.all((change.deposits ?? []).map((deposit) => deposit()));
+    if (deposits.length > 0) await Promise.all(deposits.map((deposit) => deposit()));
     const { passed = before.status === after.status ? [] : [after] } = change;
     const result = await executions.update(id, difference(before, after), {
       version,
@@ -77,6 +82,9 @@ export function createJournal(options: JournalOptions): Journal {
       requestId,
       event: passed.map((record) => eventOf(id, record)),
       ...(isFinal(after.status) ? { expiresInMs: retentionMs } : {}),
+      ...(enclosed.length > 0
+        ? { deposits: Object.fromEntries(enclosed.map(({ key, text }) => [key, text])) }
+        : {}),
     });
     switch (result.outcome) {
       case "ok":
@@ -86,9 +94,8 @@ export function createJournal(options: JournalOptions): Journal {
         return restore(change, undefined, requestId);
       case "conflict":
         // Versions only rise: a lower one than was acknowledged is an earlier state that came back.
-        return result.version < version
-          ? restore(change, result.version, requestId)
-          : { outcome: "not-ours" };
+        if (result.version < version) return restore(change, result.version, requestId);
+        return { outcome: result.version === version ? "stale" : "not-ours" };
       default:
         return { outcome: "not-ours" };
     }

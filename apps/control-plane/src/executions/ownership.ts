@@ -87,6 +87,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
         if (drivers.get(id) === driver) drivers.delete(id);
         ends.note(driver.finalChange);
         if (how === "finished") options.onFinished(driver.record);
+        if (how === "stale") inBackground(load(id));
         logger.debug("an execution left this node", { execution: id, how });
       },
     });
@@ -177,13 +178,13 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     const standing = letter.kind === "cancel" ? "asked" : standingOf(letter, stored.value);
     if (standing !== "asked") return standing;
     const taken = checked(letter, stored.value);
+    const key = letterKey(taken);
     const text = JSON.stringify(taken);
-    const deposit = (): Promise<DepositOutcome> =>
-      options.tracing.answer(stored.value, taken, () =>
-        executions.deposit(executionId, letterKey(taken), text),
-      );
+    const put = (): Promise<DepositOutcome> => executions.deposit(executionId, key, text);
     const isTaken = driver?.mayTake(taken) ?? false;
-    const result = await (driver && isTaken ? driver.take(taken, deposit) : deposit());
+    const result = await options.tracing.answer(stored.value, taken, () =>
+      driver && isTaken ? driver.take(taken, { key, text, put }) : put(),
+    );
     if (result.outcome === "missing") {
       // The agent sends it again, and finds the record that its owner has written anew (X6).
       driver?.restore();

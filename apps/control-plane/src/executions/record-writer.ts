@@ -2,7 +2,7 @@ import { type Logger, ParallaxError } from "@parallax/core";
 import type { CreateOutcome, DepositOutcome } from "@parallax/state-store";
 import type { ExecutionState } from "./advance.ts";
 import { createDeferred } from "./deferred.ts";
-import { createDeposit, type Deposit } from "./deposit.ts";
+import { createDeposit, type Deposit, type Enclosure } from "./deposit.ts";
 import type { Journal, JournalChange, JournalOutcome } from "./journal.ts";
 import { type ExecutionRecord, isFinal } from "./record.ts";
 import { mustBeWritten } from "./turn.ts";
@@ -34,7 +34,9 @@ export interface RecordWriter {
     signal: AbortSignal,
   ): Promise<JournalOutcome>;
   /** Puts a letter into the inbox, with the next write or with {@link RecordWriter.depositAll}. */
-  enclose(deposit: () => Promise<DepositOutcome>): Promise<DepositOutcome>;
+  enclose(letter: Enclosure): Promise<DepositOutcome>;
+  /** Whether letters wait for one of the two. */
+  readonly hasLetters: boolean;
   /** Without a write: what follows from a result is told by the inbox. */
   depositAll(): void;
   /** X6: the store has less than was written; the next state is written in any case. False before the creation. */
@@ -47,8 +49,8 @@ export interface RecordWriter {
 export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
   const { id, owner, journal, logger } = options;
   const creation = createDeferred<CreateOutcome<ExecutionRecord>>();
-  /** Letters that don't lie in the inbox for certain. */
-  const enclosed = new Set<Deposit>();
+  /** Letters that don't lie in the inbox for certain, by their keys. */
+  const enclosed = new Map<string, Deposit>();
   let { record: written, version } = options;
   let isLost = false;
   let finalChange: JournalChange | undefined;
@@ -80,9 +82,12 @@ export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
     isLost = false;
     const letters = [...next.results.values()];
     const change = { id, owner, version, before: written, after: next.record, passed, letters };
-    const deposits = [...enclosed].map(({ run }) => run);
-    const result = await journal.write({ ...change, deposits }, signal);
+    const { within, apart } = fitIn([...enclosed.values()]);
+    const deposits = apart.map(({ put }) => put);
+    const result = await journal.write({ ...change, enclosed: within, deposits }, signal);
+    if (result.outcome === "refused") for (const deposit of within) deposit.isApart = true;
     if (result.outcome !== "written") return result;
+    for (const deposit of within) deposit.settle({ outcome: "ok" });
     if (isFinal(next.record.status)) finalChange = change;
     ({ version } = result);
     written = next.record;
@@ -103,12 +108,19 @@ export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
     mustWrite: ({ record }) => isLost || version === 0 || mustBeWritten(written, record),
     write: (next, passed, signal) =>
       version === 0 ? create(next.record, passed) : update(next, passed, signal),
-    enclose: (deposit) =>
-      new Promise((resolve, reject) => {
-        enclosed.add(createDeposit({ deposit, resolve, reject, isDone: (one) => enclosed.delete(one) }));
-      }),
+    enclose(letter) {
+      const known = enclosed.get(letter.key);
+      // Another one under the same key comes after it: the first counts (X4).
+      if (known && known.text !== letter.text) return known.outcome().then(letter.put, letter.put);
+      const deposit = known ?? createDeposit(letter, ({ key }) => enclosed.delete(key));
+      enclosed.set(letter.key, deposit);
+      return deposit.outcome();
+    },
+    get hasLetters() {
+      return enclosed.size > 0;
+    },
     depositAll() {
-      for (const { isUnderWay, run } of enclosed) if (!isUnderWay) run().catch(() => {});
+      for (const { isUnderWay, put } of enclosed.values()) if (!isUnderWay) put().catch(() => {});
     },
     markLost() {
       isLost = version > 0;
@@ -116,10 +128,30 @@ export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
     },
     giveUp() {
       writer.depositAll();
-      creation.reject(givenUp(id));
+      if (version === 0) creation.reject(givenUp(id));
     },
   };
   return writer;
+}
+
+/** What one write carries of letters at most (S7): a call to the store must not grow with their size. */
+const maxEnclosed = { letters: 100, characters: 256 * 1024 };
+
+/** The letters that the next write carries, and those that go before it. */
+function fitIn(deposits: readonly Deposit[]): {
+  readonly within: readonly Deposit[];
+  readonly apart: readonly Deposit[];
+} {
+  let letters = 0;
+  let characters = 0;
+  const fits = ({ isApart, text }: Deposit): boolean => {
+    if (isApart) return false;
+    letters += 1;
+    characters += text.length;
+    return letters <= maxEnclosed.letters && characters <= maxEnclosed.characters;
+  };
+  const within = deposits.filter(fits);
+  return { within, apart: deposits.filter((deposit) => !within.includes(deposit)) };
 }
 
 /** As with a time-out, its creation may have arrived: then another node goes on with it. */

@@ -57,8 +57,9 @@ export function draftExecution(submission: Submission, context: DraftContext): D
     definition,
     deadlineAtMs: nowMs + timeoutMs,
     adoptions: 0,
-    // To run one execution again is not to run another of the same input again.
-    requestDigest: digest(retryOf === undefined ? request : { ...request, retryOf }),
+    // To run one execution again is not to run another of the same input again. Nobody can repeat a request without a key.
+    requestDigest:
+      idempotencyKey === undefined ? "" : digest(retryOf === undefined ? request : { ...request, retryOf }),
     ...(Object.keys(request.options).length === 0 ? {} : { options: request.options }),
     ...present({ retryOf, functionHash: submission.functionHash, traceparent: submission.traceparent }),
   };

@@ -1,5 +1,5 @@
 import { type Clock, isParallaxError, type Logger, onAbort, ParallaxError } from "@parallax/core";
-import type { Cursor, Delivered, EventBus, Gap, Subscription } from "@parallax/event-bus";
+import type { BusEvent, Cursor, Delivered, EventBus, Gap, Subscription } from "@parallax/event-bus";
 import {
   type ClusterEvent,
   type EventTopic,
@@ -29,7 +29,7 @@ const keepAliveMs = 15_000;
 /** What readers that were sent away wait before they come back, in ms. */
 const retryMs = 1000;
 /** How many events may wait for a slow reader before its stream is ended. */
-const queueLimit = 1000;
+const queueLimit = 4096;
 
 /** How many streams a node serves at once (S7). */
 const maxStreams = 10_000;
@@ -107,13 +107,13 @@ async function streamExecution(
   const subscription = bus.subscribe("execution", { from: "now" }, (delivered) => {
     if (delivered.type === "gap" || delivered.event.id === id) changes.push(true);
   });
-  const snapshot = (execution: Execution, sequence: number): Promise<void> =>
-    stream.writeSSE({ event: "snapshot", id: String(sequence), data: JSON.stringify(execution) });
+  const snapshot = (execution: Execution, sequence: number): Promise<unknown> =>
+    stream.write(messageText("snapshot", String(sequence), JSON.stringify(execution)));
   try {
     await subscription.ready;
     let last = after;
     changes.push(true);
-    while (await changes.next()) {
+    while ((await changes.next()).length > 0) {
       // First the execution, then its log: one that had ended then has its last event there.
       const execution = await catalog.get(id);
       const log = (await executions.log(id)) ?? [];
@@ -123,11 +123,12 @@ async function streamExecution(
         last = top;
         if (!isFinal(execution.status)) await snapshot(execution, last);
       }
+      let text = "";
       for (const { sequence, atMs, event } of log.filter((entry) => entry.sequence > last)) {
         last = sequence;
-        const at = new Date(atMs).toISOString();
-        await writeEvent(stream, { topic: "execution", ...event, at }, String(sequence));
+        text += messageText("event", String(sequence), dataOf("execution", event, atMs));
       }
+      if (text !== "") await stream.write(text);
       if (!isFinal(execution.status)) continue;
       await snapshot(execution, last);
       return;
@@ -193,11 +194,15 @@ async function streamTopics(
     await Promise.all(following.subscriptions.map(({ subscription }) => subscription.ready));
     for (const { topic, subscription } of following.subscriptions) cursors[topic] ??= subscription.cursor();
     // Whoever is cut off before the first event goes on from here, too.
-    await stream.writeSSE({ event: "position", id: writeCursors(cursors), data: "{}" });
-    for (let next = await queue.next(); next; next = await queue.next()) {
-      const { topic, delivered } = next;
-      cursors[topic] = delivered.cursor;
-      await writeDelivered(stream, topic, delivered, writeCursors(cursors));
+    await stream.write(messageText("position", writeCursors(cursors), "{}"));
+    for (let items = await queue.next(); items.length > 0; items = await queue.next()) {
+      let text = "";
+      for (const { topic, delivered } of items) {
+        cursors[topic] = delivered.cursor;
+        text += deliveredText(topic, delivered, writeCursors(cursors));
+      }
+      // All of them in one piece: a write costs far more than an event.
+      await stream.write(text);
     }
   } finally {
     following.close();
@@ -205,21 +210,27 @@ async function streamTopics(
   }
 }
 
-function writeDelivered(
-  stream: SSEStreamingApi,
-  topic: EventTopic,
-  delivered: Delivered | Gap,
-  id: string,
-): Promise<void> {
-  if (delivered.type === "gap") {
-    const data = JSON.stringify({ topic, reason: delivered.reason });
-    return stream.writeSSE({ event: "gap", id, data });
-  }
-  return writeEvent(stream, { ...delivered.event, topic, at: new Date(delivered.atMs).toISOString() }, id);
+function deliveredText(topic: EventTopic, delivered: Delivered | Gap, id: string): string {
+  if (delivered.type === "gap")
+    return messageText("gap", id, JSON.stringify({ topic, reason: delivered.reason }));
+  return messageText("event", id, dataOf(topic, delivered.event, delivered.atMs));
 }
 
-function writeEvent(stream: SSEStreamingApi, event: ClusterEvent, id: string): Promise<void> {
-  return stream.writeSSE({ event: "event", id, data: JSON.stringify(event) });
+/** Events are the same objects for all who follow a topic, and so is their text. */
+const texts = new WeakMap<BusEvent, string>();
+
+function dataOf(topic: EventTopic, event: BusEvent, atMs: number): string {
+  const known = texts.get(event);
+  if (known !== undefined) return known;
+  const shown: ClusterEvent = { ...event, topic, at: new Date(atMs).toISOString() };
+  const text = JSON.stringify(shown);
+  texts.set(event, text);
+  return text;
+}
+
+/** One message of the stream. JSON has no line breaks, nor has an id. */
+function messageText(name: "event" | "gap" | "position" | "snapshot", id: string, data: string): string {
+  return `event: ${name}\ndata: ${data}\nid: ${id}\n\n`;
 }
 
 /** The positions in all topics, as one id. */
@@ -255,14 +266,14 @@ function gone(id: string, cause: unknown): ParallaxError<"gone"> {
 
 interface Queue<Item> {
   push(item: Item): void;
-  /** Undefined when the stream is to end: its reader left or is too slow, or the node drains. */
-  next(): Promise<Item | undefined>;
+  /** All that waits. Nothing when the stream is to end: its reader left or is too slow, or the node drains. */
+  next(): Promise<readonly Item[]>;
   close(): void;
 }
 
 /** What waits to be written to one reader, bounded, with the comments that keep the stream alive. */
 function createQueue<Item>(stream: SSEStreamingApi, { clock, draining }: EventRoutesOptions): Queue<Item> {
-  const items: Item[] = [];
+  let items: Item[] = [];
   let over = false;
   let wake: () => void = () => {};
   const end = (): void => {
@@ -280,9 +291,11 @@ function createQueue<Item>(stream: SSEStreamingApi, { clock, draining }: EventRo
     },
     async next() {
       while (!over && items.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-      if (!over) return items.shift();
+      const waiting = items;
+      items = [];
+      if (!over) return waiting;
       if (!stream.aborted) await stream.write(`retry: ${retryMs}\n\n`);
-      return undefined;
+      return [];
     },
     close() {
       stopKeepAlive();

@@ -69,11 +69,11 @@ export function countSockets(
   metrics: Pick<Metrics, "countConnection" | "countDisconnect" | "countFrame">,
 ): Pick<Hub, "accept"> {
   return {
-    accept(socket, caller) {
+    accept(socket, caller, stream) {
       metrics.countConnection();
       socket.on("message", () => metrics.countFrame());
       socket.once("close", (code: number) => metrics.countDisconnect(code));
-      hub.accept(socket, caller);
+      hub.accept(socket, caller, stream);
     },
   };
 }

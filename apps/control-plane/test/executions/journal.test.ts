@@ -93,6 +93,27 @@ describe("the journal", () => {
     ]);
   });
 
+  it("puts the letters that it counts into the inbox with the write (X5)", async () => {
+    const enclosed = [{ key: "result:0", text: "x" }];
+    // The write arrives and its answer is lost: whoever adopts it now finds the letter, too.
+    network = "answers-lost";
+    const writing = journal.write(change({ after: completed, enclosed }), never);
+    await clock.settle();
+    network = "up";
+    expect(await stored()).toEqual(completed);
+    expect(await at.collections.executions.inbox(id)).toEqual({ "result:0": "x" });
+    await clock.advance(3000);
+    expect(await writing).toMatchObject({ outcome: "written", version: 2 });
+  });
+
+  it("does not write what rests on another letter than lies in the inbox (X4)", async () => {
+    const { executions } = at.collections;
+    await executions.deposit(id, "result:0", "y");
+    const enclosed = [{ key: "result:0", text: "x" }];
+    expect(await journal.write(change({ after: completed, enclosed }), never)).toEqual({ outcome: "stale" });
+    expect(await stored()).toEqual(created);
+  });
+
   it("takes away what is not there any more: an ended execution has no owner", async () => {
     await journal.write(change({ after: completed }), never);
     expect(await stored()).toEqual(completed);
@@ -113,10 +134,10 @@ describe("the journal", () => {
   });
 
   it.each([
-    ["another owner", change({ owner: "node-1#b" })],
-    ["a version that another has written over", change({ version: 0 })],
-  ])("has no say with %s (S3)", async (_, refused) => {
-    expect(await journal.write(refused, never)).toEqual({ outcome: "not-ours" });
+    ["another owner", "stale", change({ owner: "node-1#b" })],
+    ["a version that another has written over", "not-ours", change({ version: 0 })],
+  ])("has no say with %s (S3)", async (_, outcome, refused) => {
+    expect(await journal.write(refused, never)).toEqual({ outcome });
     expect(await stored()).toEqual(created);
   });
 

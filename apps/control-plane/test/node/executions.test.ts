@@ -67,6 +67,8 @@ describe("executions on three nodes", () => {
     let most = 0;
     const handler = async ({ input }: { readonly input: unknown }) => {
       most = Math.max(most, ++atOnce);
+      // The first ones wait for each other: every place is taken at once.
+      await eventually(() => most === 4);
       await new Promise((resolve) => setTimeout(resolve, 2));
       atOnce -= 1;
       return { result: input };

@@ -33,6 +33,62 @@ export function describeSiblings(api: TestApi, run: Run): void {
     }),
   );
   api.it(
+    "puts what a change rests on into the inbox in the same step",
+    run(async ({ jobs, another }) => {
+      const other = await another();
+      await jobs.create("a", waiting);
+      await jobs.deposit("a", "1", "first");
+      const deposits = { "1": "first", "2": "second" };
+      deepEqual(
+        (await jobs.update("a", { set: { status: "done" } }, { version: 1, deposits })).outcome,
+        "ok",
+      );
+      deepEqual(await other.jobs.inbox("a"), deposits);
+      deepEqual((await other.jobs.get("a"))?.value.status, "done");
+      deepEqual(await other.jobs.deposit("a", "3", "late"), { outcome: "final" });
+    }),
+  );
+  api.it(
+    "refuses a change that rests on what is not in the inbox, and deposits nothing of it",
+    run(async ({ jobs }) => {
+      await jobs.create("a", waiting);
+      await jobs.deposit("a", "2", "of somebody else");
+      const deposits = { "1": "first", "2": "second" };
+      const refused = await jobs.update("a", { set: { status: "running" } }, { deposits });
+      deepEqual(refused, { outcome: "conflict", version: 1 });
+      equal((await jobs.get("a"))?.value.status, "waiting");
+      deepEqual(await jobs.inbox("a"), { "2": "of somebody else" });
+      for (const options of [{ version: 7 }, { where: { status: "running" } }] as const) {
+        const { outcome } = await jobs.update("a", {}, { ...options, deposits: { "1": "first" } });
+        equal(outcome, "conflict");
+      }
+      deepEqual(await jobs.update("none", {}, { deposits }), { outcome: "missing" });
+      deepEqual(Object.keys(await jobs.inbox("a")), ["2"]);
+    }),
+  );
+  api.it(
+    "S7: refuses a change whose deposits exceed the bound of the inbox, as a whole",
+    run(async ({ jobs }) => {
+      await jobs.create("a", waiting);
+      await jobs.deposit("a", "1", "x".repeat(600));
+      const change = (length: number) =>
+        jobs.update("a", { set: { attempts: length } }, { deposits: { "2": "x".repeat(length) } });
+      await rejects(
+        () => change(500),
+        (error) => isParallaxError(error, "too_large"),
+      );
+      equal((await jobs.get("a"))?.version, 1);
+      equal((await change(300)).outcome, "ok");
+      await rejects(
+        () => jobs.deposit("a", "3", "x".repeat(100)),
+        (error) => isParallaxError(error, "too_large"),
+      );
+      // What is there already takes no more room.
+      equal((await change(300)).outcome, "ok");
+      deepEqual(Object.keys(await jobs.inbox("a")).sort(), ["1", "2"]);
+    }),
+  );
+  api.it(
     "lets one of many concurrent deposits under a key win",
     run(async ({ jobs, another }) => {
       const other = await another();

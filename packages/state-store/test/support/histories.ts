@@ -30,6 +30,11 @@ const where = fc.uniqueArray(fc.tuple(field, fc.option(text, { nil: undefined })
   selector: ([name]) => name,
   maxLength: 1,
 });
+const key = fc.constantFrom("k1", "k2");
+const deposits = fc.option(
+  fc.uniqueArray(fc.tuple(key, text), { selector: ([name]) => name, minLength: 1, maxLength: 2 }),
+  { nil: undefined, freq: 1 },
+);
 const eventCount = fc.integer({ min: 0, max: 3 });
 
 function common(id: string, number: number, fence: number | undefined, told: number) {
@@ -58,9 +63,19 @@ const create = fc.tuple(id, fence, eventCount, set, expiry).map(
 );
 
 const update = fc
-  .tuple(id, fence, eventCount, set, fc.uniqueArray(field, { maxLength: 1 }), version, where, expiry)
+  .tuple(
+    id,
+    fence,
+    eventCount,
+    set,
+    fc.uniqueArray(field, { maxLength: 1 }),
+    version,
+    where,
+    expiry,
+    deposits,
+  )
   .map(
-    ([id, fence, told, set, unset, version, where, expiry]) =>
+    ([id, fence, told, set, unset, version, where, expiry, deposits]) =>
       (number: number): Change => ({
         op: "update",
         ...common(id, number, fence, told),
@@ -69,6 +84,7 @@ const update = fc
         version,
         where,
         expiry,
+        deposits,
       }),
   );
 
@@ -86,7 +102,7 @@ const remove = fc
       }),
   );
 
-const deposit = fc.tuple(id, eventCount, fc.constantFrom("k1", "k2"), text).map(
+const deposit = fc.tuple(id, eventCount, key, text).map(
   ([id, told, key, value]) =>
     (number: number): Change => ({
       op: "deposit",

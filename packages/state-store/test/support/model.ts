@@ -81,6 +81,10 @@ export function createModel(layout: Layout): Model {
 
   function update(record: ModelRecord, change: Extract<Change, { op: "update" }>): ModelOutcome {
     if (!meets(record, change)) return ["conflict", record.version];
+    const { deposits = [] } = change;
+    if (deposits.some(([key, text]) => (record.inbox[key] ?? text) !== text))
+      return ["conflict", record.version];
+    Object.assign(record.inbox, Object.fromEntries(deposits));
     record.fields = { ...record.fields, ...Object.fromEntries(change.set) };
     for (const field of change.unset) delete record.fields[field];
     if (change.expiry !== "keep") record.expired = change.expiry === 0;
