@@ -1,4 +1,4 @@
-import { type CancelTimer, type Clock, isParallaxError, type Logger, ParallaxError } from "@parallax/core";
+import { type Clock, isParallaxError, type Logger, ParallaxError } from "@parallax/core";
 import type { CreateOutcome, DepositOutcome } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
 import type { ExecutionEvent, ExecutionState } from "./advance.ts";
@@ -10,6 +10,7 @@ import type { Letter } from "./inbox.ts";
 import type { Journal, JournalChange } from "./journal.ts";
 import { type ExecutionRecord, isFinal, taskIndex } from "./record.ts";
 import { createRecordWriter } from "./record-writer.ts";
+import { createSoon } from "./soon.ts";
 import { takeTurn } from "./turn.ts";
 
 export interface DriverOptions {
@@ -34,7 +35,10 @@ export interface DriverOptions {
   readonly onEnded: (how: DriverEnd) => void;
 }
 
-/** How long a letter waits at most for others, in ms. Its agent is free meanwhile, and only hears later that it has arrived. */
+/**
+ * How long a letter waits at most for others, in ms: they often come in that time, and are then one write with it. Its agent is
+ * free meanwhile, and only hears later that it has arrived.
+ */
 const depositAfterMs = 1;
 
 /** One for all: an error of its own would cost each execution more than its end. */
@@ -85,8 +89,8 @@ export function createDriver(options: DriverOptions): Driver {
   let events: ExecutionEvent[] = [...options.letters];
   let turning: Promise<void> | undefined;
   let isAggregating = false;
-  let cancelDeposit: CancelTimer | undefined;
   const writer = createRecordWriter(options);
+  const depositSoon = createSoon(options.clock, depositAfterMs, writer.depositAll);
 
   const errands = createErrands({ ...options, record: () => state.record, push, onAlarm: wake });
 
@@ -129,7 +133,7 @@ export function createDriver(options: DriverOptions): Driver {
     const { state: next, passed } = takeTurn(state, taken, now);
     if (writer.mustWrite(next)) {
       if (!(await write(next, passed))) return false;
-    } else depositSoon();
+    } else if (writer.hasLetters) depositSoon.ask();
     state = next;
     // Dropped while it was written: whoever owns it now acts on what was written.
     if (signal.aborted) return false;
@@ -137,15 +141,6 @@ export function createDriver(options: DriverOptions): Driver {
     if (isFinal(state.record.status)) end("finished");
     else if (state.record.status === "aggregating") aggregateApart();
     return events.length > 0;
-  }
-
-  /** A moment later: the answers of the other agents often come with it, and are then one write with it. */
-  function depositSoon(): void {
-    if (!writer.hasLetters) return;
-    cancelDeposit ??= options.clock.after(depositAfterMs, () => {
-      cancelDeposit = undefined;
-      writer.depositAll();
-    });
   }
 
   async function write(next: ExecutionState, passed: readonly ExecutionRecord[]): Promise<boolean> {
@@ -181,7 +176,7 @@ export function createDriver(options: DriverOptions): Driver {
   function end(how: DriverEnd): void {
     if (signal.aborted) return;
     controller.abort(over);
-    cancelDeposit?.();
+    depositSoon.cancel();
     errands.stop();
     writer.giveUp();
     onEnded(how);
