@@ -48,6 +48,16 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
+/** The recommended configuration names three nodes; each further one is written as the third. */
+function withNodes(text: string, count: number): string {
+  return text.replace(/^.*10\.0\.0\.12:8080.*\n/m, (third) => {
+    const more = Array.from({ length: Math.max(0, count - 3) }, (_, index) =>
+      third.replace("10.0.0.12", `10.0.0.1${index + 3}`).replace("-plane-2", `-plane-${index + 3}`),
+    );
+    return third + more.join("");
+  });
+}
+
 /** Starts `haproxy` or `nginx` before the nodes. @throws Error that says what to install where it is missing. */
 export async function startBalancer(
   kind: string,
@@ -60,7 +70,7 @@ export async function startBalancer(
   const directory = await createTemporaryDirectory("balancer");
   await mkdir(join(directory.path, "logs"));
   const port = await freePort();
-  const recommended = await readFile(join(deploy, chosen.file), "utf8");
+  const recommended = withNodes(await readFile(join(deploy, chosen.file), "utf8"), ports.length);
   const nodes = ports.map((node, index): Replacements[number] => [
     new RegExp(`10\\.0\\.0\\.1${index}:8080`),
     `127.0.0.1:${node}`,

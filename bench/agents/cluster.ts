@@ -17,7 +17,7 @@ const banner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** The program `parallax` from the sources of the workspace, without a build, in a folder that stands for its package. */
-async function bundleProgram(directory: string): Promise<string> {
+export async function bundleProgram(directory: string): Promise<string> {
   const outfile = join(directory, "dist/bin.mjs");
   await build({
     entryPoints: [join(controlPlane, "src/bin.ts")],
@@ -39,6 +39,8 @@ export interface Node {
   readonly id: string;
   readonly port: number;
   readonly url: string;
+  /** The version that it runs. */
+  program: string;
   process: ProcessFixture;
 }
 
@@ -49,8 +51,8 @@ export interface Cluster {
   readonly ports: readonly number[];
   /** One more node. Resolves once it is ready. */
   add(): Promise<Node>;
-  /** Starts a node that has ended again, on its port. Resolves once it is ready. */
-  restart(node: Node): Promise<void>;
+  /** Starts a node that has ended again, on its port, from then on with another version if one is named. Resolves once it is ready. */
+  restart(node: Node, program?: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -63,14 +65,16 @@ export interface ClusterOptions {
   readonly patterns?: Readonly<Record<string, string>>;
   /** Flags of Node itself. */
   readonly nodeArgs?: readonly string[];
+  /** The version that nodes run: PARALLAX_PROGRAM, else the one of these sources. */
+  readonly program?: string;
 }
 
 /** Starts Redis and nodes on it, as processes, and waits until all are ready. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { nodes: count, spare = 0, config = "", patterns = {}, nodeArgs = [] } = options;
   const directory = await createTemporaryDirectory("bench-agents");
-  // PARALLAX_PROGRAM: another version than the one of these sources.
-  const bin = process.env.PARALLAX_PROGRAM ?? (await bundleProgram(directory.path));
+  const given = options.program ?? process.env.PARALLAX_PROGRAM;
+  const usual = given ?? (await bundleProgram(directory.path));
   const redis = await startRedis();
   const file = join(directory.path, "parallax.config.yaml");
   await mkdir(join(directory.path, "patterns"));
@@ -82,10 +86,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const ports: number[] = [];
   while (ports.length < count + spare) ports.push(await freePort());
 
-  async function launch(id: string, port: number): Promise<ProcessFixture> {
+  async function launch(id: string, port: number, script: string): Promise<ProcessFixture> {
     const address = `127.0.0.1:${port}`;
     const env = { PARALLAX_NODE_ID: id, PARALLAX_PORT: String(port), PARALLAX_ADVERTISE_ADDRESS: address };
-    const process = await startProcess({ script: bin, args: ["start", "--config", file], env, nodeArgs });
+    const process = await startProcess({ script, args: ["start", "--config", file], env, nodeArgs });
     await process.answers(`http://${address}/health/ready`, { timeoutMs: 60_000 });
     return process;
   }
@@ -94,7 +98,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     const id = `parallax-control-plane-${nodes.length}`;
     const port = ports[nodes.length];
     if (port === undefined) throw new Error("adding a node: say with `spare` that there will be one more");
-    const node: Node = { id, port, url: `http://127.0.0.1:${port}`, process: await launch(id, port) };
+    const url = `http://127.0.0.1:${port}`;
+    const node: Node = { id, port, url, program: usual, process: await launch(id, port, usual) };
     nodes.push(node);
     return node;
   }
@@ -105,8 +110,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     nodes,
     ports,
     add,
-    async restart(node) {
-      node.process = await launch(node.id, node.port);
+    async restart(node, program = node.program) {
+      node.program = program;
+      node.process = await launch(node.id, node.port, program);
     },
     async stop() {
       await Promise.all(nodes.map((node) => node.process.kill()));
