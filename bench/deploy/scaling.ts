@@ -62,7 +62,7 @@ async function measure(): Promise<void> {
     check(`${what}, every share within ${100 * near} % of even within ${limit} s`, ms !== undefined, took);
   };
 
-  const added = await Promise.all([cluster.add(), cluster.add()]);
+  const added = [await cluster.add(), await cluster.add()];
   const five = cluster.nodes.map(({ id }) => id);
   show("3 to 5 nodes", await evenAfter(crowd, agents, five, limit * 1000));
 

@@ -1,5 +1,11 @@
 import { createConnections, createKeySpace, type RedisConnections } from "@parallax/redis";
-import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
+import {
+  describeBackend,
+  eventually,
+  giveLeastRights,
+  type RedisFixture,
+  startRedis,
+} from "@parallax/testing";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { topicLogConformance } from "../src/conformance.ts";
@@ -9,14 +15,17 @@ import type { LogBatch } from "../src/store.ts";
 
 let server: RedisFixture;
 let client: Redis;
+let limited: Redis;
 const keySpace = createKeySpace();
 
 beforeAll(async () => {
   server = await startRedis();
   client = new Redis(server.url);
+  limited = new Redis(await giveLeastRights(server, { pattern: "*" }));
 });
 afterAll(async () => {
   client.disconnect();
+  limited.disconnect();
   await server.stop();
 });
 beforeEach(() => client.flushall());
@@ -25,7 +34,7 @@ describeBackend("redis-standalone", "topic log", () => {
   topicLogConformance(
     { describe, it },
     async () => ({
-      connect: async () => redisTopicLog(client, { maxEntries: 1000 }),
+      connect: async () => redisTopicLog(limited, { maxEntries: 1000 }),
       async trim(topic, _, count) {
         await client.xtrim(`parallax:log:${topic}`, "MAXLEN", count);
       },

@@ -1,5 +1,11 @@
 import { createConnections, createKeySpace } from "@parallax/redis";
-import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
+import {
+  describeBackend,
+  eventually,
+  giveLeastRights,
+  type RedisFixture,
+  startRedis,
+} from "@parallax/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { leaseStoreConformance } from "../src/conformance.ts";
 import { createElection } from "../src/index.ts";
@@ -16,7 +22,13 @@ afterAll(() => redis.stop());
 describeBackend("redis-standalone", "lease store", () => {
   leaseStoreConformance(
     { describe, it },
-    () => redisBackend({ where: { url: redis.url }, restart: () => redis.restart() }),
+    async () =>
+      redisBackend({
+        where: { url: await giveLeastRights(redis, { pattern: "*" }) },
+        // Users are gone with the server.
+        restart: () =>
+          redis.restart().then(async () => void (await giveLeastRights(redis, { pattern: "*" }))),
+      }),
     { restart: true, events: true },
   );
 

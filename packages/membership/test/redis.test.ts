@@ -1,6 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnections, type KeySpace, type RedisConnections } from "@parallax/redis";
-import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
+import {
+  describeBackend,
+  eventually,
+  giveLeastRights,
+  type RedisFixture,
+  startRedis,
+} from "@parallax/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { membershipStoreConformance } from "../src/conformance.ts";
 import { redisMembershipStore } from "../src/redis.ts";
@@ -28,9 +34,9 @@ afterAll(async () => {
 describeBackend("redis-standalone", "the membership store", () => {
   membershipStoreConformance(
     { describe, it },
-    () =>
+    async () =>
       redisBackend({
-        where: { url: redis.url },
+        where: { url: await giveLeastRights(redis, { pattern: "*", also: ["+persist"] }) },
         failOver: () => connections.data.command("DEBUG", ["CHANGE-REPL-ID"]),
       }),
     { failOver: true, events: true },

@@ -1,5 +1,5 @@
 import { createConnections, type RedisConnections } from "@parallax/redis";
-import { describeBackend, type RedisFixture, startRedis } from "@parallax/testing";
+import { describeBackend, giveLeastRights, type RedisFixture, startRedis } from "@parallax/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { recordBackendConformance } from "../src/conformance.ts";
 import { redisSpace } from "./support/redis-space.ts";
@@ -10,7 +10,7 @@ describeBackend("redis-standalone", "records", () => {
 
   beforeAll(async () => {
     redis = await startRedis();
-    connections = createConnections({ url: redis.url });
+    connections = createConnections({ url: await giveLeastRights(redis, { pattern: "*" }) });
     await connections.data.ready();
   });
   afterAll(async () => {

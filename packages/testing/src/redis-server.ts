@@ -12,8 +12,8 @@ import { createTemporaryDirectory } from "./temporary-directory.ts";
 
 /** Options of {@link startRedis}. */
 export interface RedisFixtureOptions {
-  /** Further configuration, such as `{ "maxmemory": "8mb" }`. */
-  readonly config?: Readonly<Record<string, string>>;
+  /** Further configuration, such as `{ "maxmemory": "8mb" }`; a list where a directive takes several words. */
+  readonly config?: Readonly<Record<string, string | readonly string[]>>;
   /** Whether data survive a restart (AOF, each write). Default false. */
   readonly persistent?: boolean;
 }
@@ -55,8 +55,10 @@ export async function startRedis(options: RedisFixtureOptions = {}): Promise<Red
 }
 
 /** `--key value` for each setting. */
-export function redisArguments(settings: Readonly<Record<string, string>>): readonly string[] {
-  return Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
+export function redisArguments(
+  settings: Readonly<Record<string, string | readonly string[]>>,
+): readonly string[] {
+  return Object.entries(settings).flatMap(([key, value]) => [`--${key}`].concat(value));
 }
 
 /** How a fixture's process is started in its folder. */
