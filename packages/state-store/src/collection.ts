@@ -118,6 +118,12 @@ export interface Page<Value extends Fields> {
   readonly cursor: string | undefined;
 }
 
+/** A record as {@link Collection.versions} lists it. */
+export interface RecordVersion {
+  readonly id: string;
+  readonly version: number;
+}
+
 /** One entry of a record's own log. */
 export interface RecordEvent {
   readonly sequence: number;
@@ -152,6 +158,10 @@ export interface Collection<Value extends Fields> {
   /** The record's own log, after `after` (default: from its start). Undefined if the record is gone. */
   log(id: string, after?: number): Promise<readonly RecordEvent[] | undefined>;
   list(options?: ListOptions<Value>): Promise<Page<Value>>;
+  /** What `list` would give, ids and versions only: for whoever looks often, at records that may be large. */
+  versions(
+    options?: ListOptions<Value>,
+  ): Promise<{ readonly records: readonly RecordVersion[]; readonly cursor: string | undefined }>;
   count(options?: Pick<ListOptions<Value>, "index" | "value">): Promise<number>;
   /** The values that an index has at present, with their counts. */
   values(index: keyof Value & string): Promise<Readonly<Record<string, number>>>;

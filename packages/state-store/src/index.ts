@@ -11,6 +11,7 @@ export type {
   Patch,
   PatchOptions,
   RecordEvent,
+  RecordVersion,
   StateStore,
   Stored,
   UpdateOptions,

@@ -50,6 +50,16 @@ export function memoryRecordBackend(
           return state && toStored(id, state);
         });
       }),
+    versions: (partition, collection, { index, value }, ids) =>
+      link(() => {
+        const { records } = space.shelf(partition, collection);
+        return ids.map((id) => {
+          const state = records.get(id);
+          return state && (index === undefined || state.fields.get(index) === value)
+            ? state.version
+            : undefined;
+        });
+      }),
     inbox: (partition, collection, id) =>
       link(() => new Map(space.shelf(partition, collection).records.get(id)?.inbox)),
     log: (partition, collection, id, after) =>

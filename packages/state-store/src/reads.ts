@@ -2,7 +2,7 @@ import { ParallaxError } from "@parallax/core";
 import type { BusEvent } from "@parallax/event-bus";
 import { z } from "zod";
 import { checkId, checkIndex, checkWhole } from "./checks.ts";
-import type { Collection, Fields, ListOptions, RecordEvent, Stored } from "./collection.ts";
+import type { Collection, Fields, ListOptions, RecordEvent, RecordVersion, Stored } from "./collection.ts";
 import { partitionsOf, type StoreContext } from "./context.ts";
 import { formatPageCursor, parsePageCursor } from "./cursor.ts";
 import { type Definition, toRecord } from "./definition.ts";
@@ -10,7 +10,7 @@ import type { IndexEntry, IndexQuery, StoredEvent, StoredFields } from "./store.
 
 type Reads<Value extends Fields> = Pick<
   Collection<Value>,
-  "get" | "getMany" | "inbox" | "log" | "list" | "count" | "values"
+  "get" | "getMany" | "inbox" | "log" | "list" | "versions" | "count" | "values"
 >;
 
 const defaultPageSize = 100;
@@ -69,6 +69,44 @@ export function createReads<Value extends Fields>(
     }
   }
 
+  /** One page of a query: of the records that the index names, what `read` makes of those that still match. */
+  async function page<Found>(
+    options: ListOptions<Value>,
+    read: (query: IndexQuery, ids: readonly string[]) => Promise<readonly Found[]>,
+  ): Promise<{ readonly records: readonly Found[]; readonly cursor: string | undefined }> {
+    const { limit = defaultPageSize, cursor } = options;
+    checkWhole("invalid_limit", "the size of a page", limit, 1, maxPageSize);
+    const query = queryOf(options);
+    let last = cursor === undefined ? undefined : parsePageCursor(name, query, cursor);
+    const records: Found[] = [];
+    // Records that changed between the look at the index and the read may no longer match; the page is filled up.
+    while (records.length < limit) {
+      const wanted = limit - records.length;
+      const entries = await nextEntries(query, last, wanted);
+      records.push(
+        ...(await read(
+          query,
+          entries.map(({ id }) => id),
+        )),
+      );
+      last = entries.at(-1) ?? last;
+      if (entries.length < wanted) return { records, cursor: undefined };
+    }
+    return { records, cursor: last && formatPageCursor(name, query, last) };
+  }
+
+  async function versionsOf(query: IndexQuery, ids: readonly string[]): Promise<readonly RecordVersion[]> {
+    const looks = [...groupBy(ids, backend.partitionOf)].map(async ([partition, members]) => {
+      const found = await reading(() => backend.versions(partition, name, query, members));
+      return members.map((id, at) => [id, found[at]] as const);
+    });
+    const versions = new Map((await Promise.all(looks)).flat());
+    return ids.flatMap((id) => {
+      const version = versions.get(id);
+      return version === undefined ? [] : { id, version };
+    });
+  }
+
   return {
     async get(id) {
       checkId(name, id);
@@ -97,28 +135,16 @@ export function createReads<Value extends Fields>(
       const entries = await reading(() => backend.log(partition, name, id, after));
       return entries?.map(toRecordEvent);
     },
-    async list(options = {}) {
-      const { limit = defaultPageSize, cursor } = options;
-      checkWhole("invalid_limit", "the size of a page", limit, 1, maxPageSize);
-      const query = queryOf(options);
-      let last = cursor === undefined ? undefined : parsePageCursor(name, query, cursor);
-      const records: Stored<Value>[] = [];
-      // Records that changed between the look at the index and the read may no longer match; the page is filled up.
-      while (records.length < limit) {
-        const wanted = limit - records.length;
-        const entries = await nextEntries(query, last, wanted);
-        const found = await load(entries.map(({ id }) => id));
-        for (const { id } of entries) {
+    list: (options = {}) =>
+      page(options, async (query, ids) => {
+        const found = await load(ids);
+        return ids.flatMap((id) => {
           const stored = found.get(id);
           const matches = query.index === undefined || stored?.fields[query.index] === query.value;
-          const record = stored && matches ? readable(stored) : undefined;
-          if (record) records.push(record);
-        }
-        last = entries.at(-1) ?? last;
-        if (entries.length < wanted) return { records, cursor: undefined };
-      }
-      return { records, cursor: last && formatPageCursor(name, query, last) };
-    },
+          return (stored && matches ? readable(stored) : undefined) ?? [];
+        });
+      }),
+    versions: (options = {}) => page(options, versionsOf),
     async count(options = {}) {
       const query = queryOf(options);
       const counts = partitions.map((partition) => reading(() => backend.count(partition, name, query)));

@@ -581,6 +581,23 @@ return records
 `,
 });
 
+/**
+ * Versions of records, without reading more of them.
+ * KEYS: the records. ARGV: a field and the text that it must have; without them, any. Returns a version each, nil for the others.
+ */
+export const versionsScript: Script = defineScript({
+  name: "state-store.versions",
+  readOnly: true,
+  lua: `
+local versions = {}
+for index, record_key in ipairs(KEYS) do
+  local found = redis.call('HMGET', record_key, '_v', ARGV[1] or '_v')
+  versions[index] = (not ARGV[1] or found[2] == ARGV[2]) and found[1]
+end
+return versions
+`,
+});
+
 /** A record's own log. KEYS: record, log. ARGV: the sequence to read after. Returns entries, or nil without the record. */
 export const logScript: Script = defineScript({
   name: "state-store.log",

@@ -30,6 +30,7 @@ import {
   readScript,
   timeScript,
   valuesScript,
+  versionsScript,
 } from "./redis-scripts.ts";
 import type { Layout, RecordBackend, ScanRequest, StoredFields } from "./store.ts";
 
@@ -131,7 +132,7 @@ function sharedKeys(keySpace: KeySpace, partition: number, layout: Layout): stri
 
 type Reads = Pick<
   RecordBackend,
-  "read" | "inbox" | "log" | "scan" | "count" | "values" | "expired" | "time" | "memory"
+  "read" | "versions" | "inbox" | "log" | "scan" | "count" | "values" | "expired" | "time" | "memory"
 >;
 
 function createReads(data: () => RedisConnection, keySpace: KeySpace): Reads {
@@ -149,6 +150,17 @@ function createReads(data: () => RedisConnection, keySpace: KeySpace): Reads {
         for (const [at, reply] of replies.entries()) records.push(readRecord(next[at] ?? "", reply));
       }
       return records;
+    },
+    async versions(partition, collection, { index, value }, ids) {
+      if (ids.length === 0) return [];
+      const keys = ids.map((id) => key(partition, `${collection}:${id}`));
+      const found = readList(
+        await run(versionsScript, keys, index === undefined ? [] : [index, value]),
+        "versions",
+      );
+      return ids.map((id, at) =>
+        found[at] == null ? undefined : readNumber(found[at], `the version of ${id}`),
+      );
     },
     async inbox(partition, collection, id) {
       return readPairs(await data().command("HGETALL", [key(partition, `${collection}:${id}:inbox`)]), id);

@@ -203,6 +203,13 @@ export interface RecordBackend {
     collection: string,
     ids: readonly string[],
   ): Promise<readonly (StoredFields | undefined)[]>;
+  /** The versions of those records that have the query's value, in the order of `ids`, undefined for the others. */
+  versions(
+    partition: number,
+    collection: string,
+    query: IndexQuery,
+    ids: readonly string[],
+  ): Promise<readonly (number | undefined)[]>;
   inbox(partition: number, collection: string, id: string): Promise<ReadonlyMap<string, string>>;
   /** The record's own log after that sequence. Undefined without the record. */
   log(

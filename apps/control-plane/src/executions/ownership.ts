@@ -110,7 +110,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     const versions = new Map<string, number>();
     let cursor: string | undefined;
     do {
-      const page = await executions.list({
+      const page = await executions.versions({
         index: "owner",
         value: owner(),
         limit: pageSize,

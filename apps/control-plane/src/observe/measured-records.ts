@@ -21,6 +21,7 @@ export function measureRecords(
       return result;
     },
     read: (...call) => timed("read", () => backend.read(...call)),
+    versions: (...call) => timed("versions", () => backend.versions(...call)),
     inbox: (...call) => timed("inbox", () => backend.inbox(...call)),
     log: (...call) => timed("log", () => backend.log(...call)),
     scan: (...call) => timed("scan", () => backend.scan(...call)),

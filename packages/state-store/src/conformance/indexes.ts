@@ -53,6 +53,33 @@ export function describeIndexes(api: TestApi, run: Run): void {
     }),
   );
   api.it(
+    "lists versions as it lists records",
+    run(async ({ jobs }) => {
+      for (const id of ["a", "b", "c"]) await jobs.create(id, { ...waiting, owner: "n1" });
+      await jobs.update("b", { set: { attempts: 1 } });
+      await jobs.update("c", { set: { owner: "n2" } });
+      const mine = { index: "owner", value: "n1" } as const;
+      for (const query of [{}, mine, { ...mine, limit: 1 }]) {
+        const { records, cursor } = await jobs.list(query);
+        const versions = records.map(({ id, version }) => ({ id, version }));
+        deepEqual(await jobs.versions(query), { records: versions, cursor });
+      }
+      const first = await jobs.versions({ ...mine, limit: 1 });
+      const second = await jobs.versions({
+        ...mine,
+        limit: 2,
+        ...(first.cursor && { cursor: first.cursor }),
+      });
+      deepEqual(
+        [...first.records, ...second.records].sort((a, b) => (a.id < b.id ? -1 : 1)),
+        [
+          { id: "a", version: 1 },
+          { id: "b", version: 2 },
+        ],
+      );
+    }),
+  );
+  api.it(
     "pages over every record once, many of which changed in the same millisecond",
     run(async ({ jobs }) => {
       const ids = Array.from({ length: 73 }, (_, at) => `r${at}`);
