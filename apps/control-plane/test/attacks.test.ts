@@ -2,6 +2,7 @@ import { isParallaxError } from "@parallax/core";
 import { describe, expect, it } from "vitest";
 import type { ExecutionRecord } from "../src/executions/record.ts";
 import { type ScriptedCluster, scriptedCluster } from "./simulation/scripted.ts";
+import { taskOf } from "./support/records.ts";
 
 /** Agents that counted, by their names: none may count twice. */
 function agentsOf({ tasks }: ExecutionRecord): string[] {
@@ -80,6 +81,20 @@ describe("attacks in ordinary operation", () => {
     const error = await failed;
     if (!isParallaxError(error, "outcome_unknown")) throw new Error("it should have been of unknown outcome");
     expect(await at.ended(String(error.details?.executionId))).toMatchObject({ status: "completed" });
+  });
+
+  it("A2: a living owner finds what is its own, though the word of it was lost", async () => {
+    const at = await scriptedCluster({ nodes: 2, agents: 1 });
+    await at.put({ name: "one" });
+    const first = await at.read(await at.submit(0, "one"));
+    const { owner } = at.node(1).work.peers.self();
+    const { startedAt: _, finishedAt: __, result: ___, ...rest } = first;
+    const orphan = { ...rest, owner, nodeId: "node-1", tasks: [taskOf("exec_lost:0")] };
+    const record: ExecutionRecord = { ...orphan, status: "pending" };
+    const creating = at.node(0).collections.executions.create("exec_lost", record);
+    await at.timeline.advance(10);
+    await creating;
+    expect(await at.ended("exec_lost")).toMatchObject({ status: "completed", nodeId: "node-1" });
   });
 
   it("A3: attempts of former and later owners never make an agent or a task count twice", async () => {

@@ -49,6 +49,17 @@ describe("the owner of what is submitted", () => {
     expect(() => chooseOwner(alone, draining)).toThrow(expect.objectContaining({ code: "draining" }));
   });
 
+  it("is a node that has the user's function, and nobody where none has it (X9)", () => {
+    const wanted = { isDraining: false, isCutOff: false, functionHash: "f" };
+    const members = knownMembers("node-0#a", "node-1#b");
+    expect(() => chooseOwner(peersOf(members), wanted)).toThrow(
+      expect.objectContaining({ code: "not_ready" }),
+    );
+    const report = { leading: undefined, capacity: {}, facts: { functions: ["f"] } };
+    members.set("node-1#b", "healthy", { report });
+    expect(chooseOwner(peersOf(members), wanted).nodeId).toBe("node-1");
+  });
+
   it("is another one while the cluster does not hear this node, as far as it knows of one (M3)", () => {
     const cutOff = { isDraining: false, isCutOff: true };
     const together = peersOf(knownMembers("node-0#a", "node-1#b"));

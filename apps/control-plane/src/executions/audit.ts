@@ -16,7 +16,10 @@ export interface AuditOptions {
  * Finds the tasks whose agents are gone for good though nobody said so: their node died with them. An agent's session tells:
  * it has expired, or is away for longer than it may take to come back. Both times are the store's (T2).
  */
-export async function auditAgents(drivers: Iterable<Driver>, options: AuditOptions): Promise<void> {
+export async function auditAgents(
+  drivers: Iterable<Pick<Driver, "record" | "push">>,
+  options: AuditOptions,
+): Promise<void> {
   const { agents, storeTime, isHere, reconnectGraceMs } = options;
   const assigned = [...drivers].flatMap((driver) =>
     driver.record.tasks.flatMap((task) => {

@@ -310,6 +310,19 @@ describe("the agents of a node", () => {
     });
   });
 
+  it("are told that a result has arrived when it lies in the inbox, and not before (X5)", async () => {
+    const agent = await here.connect();
+    let arrive: () => void = () => {};
+    here.deliver = () => new Promise((resolve) => (arrive = () => resolve("counted")));
+    here.hub.send(agentOf(agent), taskFrame("exec_1:0"));
+    agent.says({ type: "result", taskId: "exec_1:0", executionId: "exec_1", attempt: 1, result: 1 });
+    await here.clock.settle();
+    expect(agent.of("ack")).toEqual([]);
+    arrive();
+    await here.clock.settle();
+    expect(agent.of("ack")).toMatchObject([{ taskId: "exec_1:0", outcome: "counted" }]);
+  });
+
   it("get a new resume token before theirs expires", async () => {
     const agent = await here.connect();
     for (let hour = 0; hour < 9; hour += 1)

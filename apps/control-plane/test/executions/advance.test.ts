@@ -105,6 +105,15 @@ describe("an execution", () => {
     expect(record.owner).toBeUndefined();
   });
 
+  it("takes no further result once it aggregates: what was used is settled (X4)", () => {
+    const aggregate = { strategy: "quorum", quorum: 2 } as const;
+    const quorum = stateOf({ agents: { min: 2, max: 3 }, aggregate });
+    const three = [granted(0), granted(1), granted(2)];
+    const aggregating = turn(quorum, [...three, result(0, "a"), result(1, "a")]);
+    expect(aggregating.record.status).toBe("aggregating");
+    expect(turn(aggregating, [result(2, "b")])).toEqual(aggregating);
+  });
+
   it("counts the first result of a task, of whatever attempt (X4)", () => {
     const retried = turn(stateOf(), [granted(0), lost(0), granted(0, "agent_9")]);
     const { results } = turn(retried, [

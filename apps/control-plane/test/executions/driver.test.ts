@@ -185,6 +185,23 @@ describe("a driver", () => {
     expect(at.clock.timers).toBe(0);
   });
 
+  it("puts a result into the inbox though it writes nothing else (X5)", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    const before = at.writes.length;
+    let deposits = 0;
+    const taken = driver.take(resultOf(0, "x"), async () => {
+      deposits += 1;
+      return { outcome: "ok" };
+    });
+    await at.clock.advance(100);
+    expect(await taken).toEqual({ outcome: "ok" });
+    expect([deposits, at.writes.length]).toEqual([1, before]);
+  });
+
   it("completes, and leaves nothing behind", async () => {
     const driver = at.start();
     await at.clock.settle();

@@ -177,6 +177,18 @@ describe("the exchange", () => {
     expect(here.grants).toEqual(["exec_1:0=c@there"]);
   });
 
+  it("gives back an agent that must not have the task any more when the offer comes (X3)", async () => {
+    const excluded: string[] = [];
+    here.seek("exec_1:0", excluded);
+    await clock.settle();
+    excluded.push("b");
+    there.join("b");
+    await clock.settle();
+    expect(messages).toContain("there>here offer");
+    expect(here.grants).toEqual([]);
+    expect(held(there, "b")).toEqual([]);
+  });
+
   it("gives back what was offered twice or too late", async () => {
     const further = place("further");
     there.join("b");
@@ -243,6 +255,18 @@ describe("the exchange", () => {
     await clock.settle();
     expect(there.sent).toEqual([]);
     expect(held(there, "b")).toEqual([]);
+  });
+
+  it("brings no former attempt, though it was this agent's as well (X3)", async () => {
+    there.join("b");
+    const assignments = ["b", "b"].map((agentId) => ({ agentId, nodeId: "there" }));
+    records.set(
+      "exec_1",
+      recordOf("exec_1", { tasks: [taskOf("exec_1:0", { status: "assigned", assignments })] }),
+    );
+    here.exchange.deliver(delivery("exec_1:0", "b", "there"));
+    await clock.settle();
+    expect(there.sent).toEqual([]);
   });
 
   it("finds an agent that has moved when it sends again", async () => {

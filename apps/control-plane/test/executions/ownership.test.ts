@@ -291,6 +291,14 @@ describe("the ownership of executions", () => {
       expect(await read()).toMatchObject({ status: "completed", result: "x", nodeId: "there" });
     });
 
+    it("takes up nothing that another node owns, whatever it is told", async () => {
+      await start(here);
+      there.ownership.receive({ type: "letters", from: "here", executionId: id });
+      await clock.settle();
+      expect(there.ownership.open).toBe(0);
+      expect(here.ownership.open).toBe(1);
+    });
+
     it("takes up more than one page", async () => {
       const { executions } = here.store.collections;
       for (let index = 0; index < 1203; index += 1)
