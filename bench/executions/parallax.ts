@@ -77,25 +77,84 @@ async function putPattern(url: string, agents: number): Promise<void> {
   if (!answer.ok) throw new Error(`the pattern was refused: ${await answer.text()}`);
 }
 
-async function connectTo(url: string, processes: readonly ProcessFixture[]): Promise<Running> {
-  const poster = createPoster(url, 64);
-  let listener: (id: string) => void = () => {};
-  const events = await new Promise<{ destroy(): void }>((resolve) => {
-    get(`${url}/api/events?topics=execution`, (response) => {
+/**
+ * Listens to the ends of executions, as a client does: where the stream ends it goes on after the last event, and what a gap
+ * may have hidden it looks at.
+ */
+function listen(
+  url: string,
+  onEnd: (id: string) => void,
+  onGap: () => void,
+): { readonly begun: Promise<void>; close(): void } {
+  let lastId = "";
+  let closed = false;
+  let close: () => void = () => {};
+
+  function read(lines: string): void {
+    for (const [, id = ""] of lines.matchAll(/^data: .*"type":"execution-completed".*?"id":"(exec_\w+)"/gm))
+      onEnd(id);
+    if (/^event: gap$/m.test(lines)) onGap();
+    const last = lines.lastIndexOf("\nid: ");
+    if (last >= 0) lastId = lines.slice(last + 5, lines.indexOf("\n", last + 5)).trim();
+  }
+
+  function open(onBegin: () => void): void {
+    const headers = lastId === "" ? {} : { "Last-Event-ID": lastId };
+    const request = get(`${url}/api/events?topics=execution`, { headers }, (response) => {
       let text = "";
       response.setEncoding("latin1");
       response.on("data", (chunk: string) => {
         text += chunk;
-        const end = text.lastIndexOf("\n") + 1;
-        for (const [, id = ""] of text
-          .slice(0, end)
-          .matchAll(/^data: .*"type":"execution-completed".*?"id":"(exec_\w+)"/gm))
-          listener(id);
+        const end = text.lastIndexOf("\n\n") + 2;
+        if (end < 2) return;
+        read(text.slice(0, end));
         text = text.slice(end);
+        onBegin();
       });
-      resolve(response);
+      response.once("close", () => {
+        if (closed) return;
+        console.log("  the stream of events ended; it goes on after the last one");
+        open(onBegin);
+      });
     });
-  });
+    request.on("error", () => {});
+    close = () => request.destroy();
+  }
+
+  const begun = new Promise<void>((resolve) => open(resolve));
+  return {
+    begun,
+    close() {
+      closed = true;
+      close();
+    },
+  };
+}
+
+async function connectTo(url: string, processes: readonly ProcessFixture[]): Promise<Running> {
+  const poster = createPoster(url, 64);
+  /** Accepted, and not heard of as done. */
+  const open = new Set<string>();
+  const early = new Set<string>();
+  let listener: (id: string) => void = () => {};
+
+  function done(id: string): void {
+    if (!open.delete(id)) early.add(id);
+    listener(id);
+  }
+
+  async function statusOf(id: string): Promise<string> {
+    const found = (await (await fetch(`${url}/api/executions/${id}`)).json()) as { status?: string };
+    return found.status ?? "not there";
+  }
+
+  async function lookAgain(): Promise<void> {
+    console.log(`  a gap in the events; looking at ${open.size} executions`);
+    for (const id of [...open]) if ((await statusOf(id)) === "completed" && open.has(id)) done(id);
+  }
+
+  const events = listen(url, done, () => void lookAgain());
+  await events.begun;
   const body = JSON.stringify({ pattern: "bench", input: { text: "what is to be done" } });
   return {
     pids: processes.map(({ pid }) => pid),
@@ -103,13 +162,23 @@ async function connectTo(url: string, processes: readonly ProcessFixture[]): Pro
       const answer = await poster.post("/api/executions", body);
       const id = /"id":"(exec_\w+)"/.exec(answer.body)?.[1];
       if (answer.status !== 202 || id === undefined) throw new Error(`${answer.status} ${answer.body}`);
+      if (!early.delete(id)) open.add(id);
       return id;
     },
     onDone(next) {
       listener = next;
     },
+    async missing() {
+      const counts: Record<string, number> = {};
+      for (const id of open) {
+        const status = await statusOf(id);
+        counts[status] = (counts[status] ?? 0) + 1;
+      }
+      open.clear();
+      return counts;
+    },
     async stop() {
-      events.destroy();
+      events.close();
       poster.close();
       for (const one of [...processes].reverse()) await one.stop();
     },

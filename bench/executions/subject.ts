@@ -10,6 +10,8 @@ export interface Running {
   submit(): Promise<string>;
   /** Called with the id of whatever is done. */
   onDone(listener: (id: string) => void): void;
+  /** What is known of those that nobody was told about as done: how many there are in each state. */
+  missing?(): Promise<Readonly<Record<string, number>>>;
   /** Its processes, without Redis and without this one. */
   readonly pids: readonly number[];
   stop(): Promise<void>;

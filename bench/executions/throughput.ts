@@ -138,6 +138,7 @@ async function measure(subject: Subject, agents: number): Promise<Row> {
     for (const rate of list(options.rates)) {
       const { sent, latencies } = await openLoop(running, rate, seconds * 1000);
       const lost = sent - latencies.length;
+      if (lost > 0) console.log(`  ${lost} not heard of as done, which are`, await running.missing?.());
       row[`p50@${rate}`] = quantile(latencies, 0.5).toFixed(1);
       row[`p99@${rate}`] = quantile(latencies, 0.99).toFixed(1) + (lost > 0 ? ` (${lost} not done)` : "");
     }
