@@ -136,6 +136,23 @@ describe("attacks in ordinary operation", () => {
     expect(at.agents.flatMap((agent) => agent.begun)).toHaveLength(begun);
   });
 
+  it("A5: an end is written again though a fail-over took all of the execution back", async () => {
+    const at = await scriptedCluster({ nodes: 2, agents: 1 });
+    await at.put({ name: "one" });
+    await at.timeline.advance(3000);
+    at.store.remember();
+    const id = await at.submit(0, "one");
+    const { status, result } = await at.ended(id);
+    at.store.rollBack(0);
+    const { executions } = at.node(1).collections;
+    const reading = executions.get(id);
+    await at.timeline.advance(10);
+    expect(await reading, "all of it was taken back").toBeUndefined();
+    await at.until("its end", async () => (await executions.get(id)) !== undefined);
+    expect(await at.read(id)).toMatchObject({ status, result });
+    expect(at.agents.flatMap(({ begun }) => begun)).toHaveLength(1);
+  });
+
   it("A6: nothing changes what has ended, whoever writes it and however late", async () => {
     const at = await scriptedCluster({ nodes: 1, agents: 1 });
     await at.put({ name: "one" });

@@ -1,4 +1,4 @@
-import { type Answer, isDecided, neededAnswers } from "./aggregation.ts";
+import { type Answer, isDecided, longestAggregationMs, neededAnswers } from "./aggregation.ts";
 import type { Letter, ResultLetter } from "./inbox.ts";
 import {
   type Assignment,
@@ -96,7 +96,10 @@ export function settle(state: ExecutionState, nowMs: number): ExecutionState {
   const decided = isDecided(answersOf(state), aggregate, open);
   const over = nowMs >= record.deadlineAtMs || open === 0;
   if (decided || (enough && over) || (satisfied && !record.tasks.some(isUnderWay))) {
-    return { ...state, record: { ...record, status: "aggregating", tasks: record.tasks.map(closeTask) } };
+    const tasks = record.tasks.map(closeTask);
+    // A function has its time, also where the deadline was what ended the wait for more answers.
+    const deadlineAtMs = Math.max(record.deadlineAtMs, nowMs + longestAggregationMs(aggregate));
+    return { ...state, record: { ...record, status: "aggregating", tasks, deadlineAtMs } };
   }
   if (record.status === "pending" && record.tasks.some((task) => task.status !== "waiting")) {
     return { ...state, record: { ...record, status: "running", startedAt: new Date(nowMs).toISOString() } };

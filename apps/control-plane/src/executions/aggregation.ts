@@ -1,4 +1,4 @@
-import { ParallaxError } from "@parallax/core";
+import { ParallaxError, parseDuration } from "@parallax/core";
 import type { Aggregation, PatternDefinition } from "@parallax/protocol";
 
 /** One agent's answer to its task. */
@@ -62,6 +62,21 @@ export function isDecided(answers: readonly Answer[], aggregation: Aggregation, 
   const { behind } = vote(answers, () => 1);
   // Reached, or out of reach.
   return behind >= aggregation.quorum || behind + open < aggregation.quorum;
+}
+
+/** Time for a function whose pattern says nothing. */
+const defaultTimeoutMs = 1000;
+/** More is not granted: the execution's owner waits for it. */
+const longestTimeoutMs = 30_000;
+
+/** How long a user's function may take. */
+export function functionTimeoutMs({ timeout }: Extract<Aggregation, { strategy: "function" }>): number {
+  return Math.min(longestTimeoutMs, timeout === undefined ? defaultTimeoutMs : parseDuration(timeout));
+}
+
+/** How long aggregating takes at most: a function may have to wait for its turn. */
+export function longestAggregationMs(aggregation: Aggregation): number {
+  return aggregation.strategy === "function" ? 2 * functionTimeoutMs(aggregation) : 0;
 }
 
 interface Camp {

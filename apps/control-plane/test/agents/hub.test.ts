@@ -170,6 +170,16 @@ describe("the agents of a node", () => {
       expect(newer.readyState).toBe(newer.OPEN);
     });
 
+    it("on the same node, and keep their session when the older one ends at last", async () => {
+      const first = await here.connect();
+      const second = await here.connect(resuming(first, 2));
+      first.terminate();
+      await here.clock.settle();
+      expect(here.hub.has(agentOf(second))).toBe(true);
+      expect(here.roster.get(agentOf(second))).toBeDefined();
+      expect(await here.sessions.get(agentOf(second))).toMatchObject({ status: "connected", connection: 2 });
+    });
+
     it("on another node: the one before is told, and gives it up at once", async () => {
       const first = await here.connect();
       await there.connect(resuming(first, 2));

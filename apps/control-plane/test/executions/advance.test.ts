@@ -114,6 +114,16 @@ describe("an execution", () => {
     expect(turn(aggregating, [result(2, "b")])).toEqual(aggregating);
   });
 
+  it("asks one agent at a time for a task (X3)", () => {
+    const { record } = turn(stateOf(), [granted(0), granted(0, "agent_9")]);
+    expect(record.tasks[0]?.assignments.map(({ agentId }) => agentId)).toEqual(["agent_0"]);
+  });
+
+  it("does not take the failure of a former attempt for one of the present one", () => {
+    const again = turn(stateOf(), [granted(0), lost(0), granted(0, "agent_9")]);
+    expect(turn(again, [failure(0, { attempt: 1 })])).toEqual(again);
+  });
+
   it("counts the first result of a task, of whatever attempt (X4)", () => {
     const retried = turn(stateOf(), [granted(0), lost(0), granted(0, "agent_9")]);
     const { results } = turn(retried, [
@@ -165,6 +175,16 @@ describe("an execution", () => {
     const state = turn(stateOf({ agents: { min: 1, max: 3 } }), [granted(0), granted(1), result(0, "a")]);
     expect(state.record.status).toBe("running");
     expect(turn(state, [], startMs + 30_000).record.status).toBe("aggregating");
+  });
+
+  it("gives a function its time, and more for its turn, though the deadline is what ended the wait", () => {
+    const aggregate = { strategy: "function", module: "m.js", timeout: "2s" } as const;
+    const both = stateOf({ agents: { min: 1, max: 2 }, aggregate });
+    const waiting = turn(both, [granted(0), granted(1), result(0, "a")]);
+    const late = turn(waiting, [], startMs + 30_000);
+    expect(late.record.status).toBe("aggregating");
+    expect(turn(late, [], startMs + 33_999)).toEqual(late);
+    expect(turn(late, [], startMs + 34_000).record.error?.code).toBe("timeout");
   });
 
   it("does not wait for agents that are not there once it has enough results", () => {

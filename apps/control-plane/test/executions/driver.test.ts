@@ -135,6 +135,26 @@ describe("a driver", () => {
     expect(at.delivered.map(({ taskId }) => taskId)).toEqual([`${id}:0`]);
   });
 
+  it("seeks no agent for a task that is held for another one and not yet in the journal (X3)", async () => {
+    at.answerWith(() => new Promise(() => {}));
+    at.start();
+    await at.clock.settle();
+    at.grant(0, "agent_x");
+    expect([...(at.seeks.get(`${id}:1`)?.excluded() ?? [])]).toEqual(["agent_x"]);
+    await at.clock.settle();
+    expect([...(at.seeks.get(`${id}:1`)?.excluded() ?? [])]).toEqual(["agent_x"]);
+  });
+
+  it("passes a letter on that it gets after its end (X5)", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    await at.clock.settle();
+    driver.drop();
+    const put = async () => ({ outcome: "ok" }) as const;
+    expect(await driver.take(resultOf(0, "x"), { key: "result", text: "x", put })).toEqual({ outcome: "ok" });
+  });
+
   it("puts what happens in one tick into one write", async () => {
     at.start();
     await at.clock.settle();
@@ -193,10 +213,11 @@ describe("a driver", () => {
     await at.clock.settle();
     const before = at.writes.length;
     let deposits = 0;
-    const taken = driver.take(resultOf(0, "x"), async () => {
+    const put = async () => {
       deposits += 1;
-      return { outcome: "ok" };
-    });
+      return { outcome: "ok" } as const;
+    };
+    const taken = driver.take(resultOf(0, "x"), { key: "result", text: "x", put });
     await at.clock.advance(100);
     expect(await taken).toEqual({ outcome: "ok" });
     expect([deposits, at.writes.length]).toEqual([1, before]);

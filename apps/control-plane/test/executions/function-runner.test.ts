@@ -57,6 +57,13 @@ describe("a function of the user", () => {
     expect(await run(source, 300)).toMatchObject({ outcome: "failed", code: "function_timeout" });
   });
 
+  it("that was stopped keeps nobody else from being called", async () => {
+    const source = "export default (answers) => { while (answers.length === 0); return answers.length; }";
+    const wanted = { hash: "loops on nothing", source };
+    expect(await runner.run(wanted, [], 300)).toMatchObject({ code: "function_timeout" });
+    expect(await runner.run(wanted, answers, 20_000)).toEqual({ outcome: "returned", result: 3 });
+  });
+
   it("sees nothing of the node's environment", async () => {
     process.env.PARALLAX_TEST_SECRET = "s3cret";
     const source = "export default () => String(globalThis.process?.env.PARALLAX_TEST_SECRET)";

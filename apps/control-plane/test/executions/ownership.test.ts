@@ -265,6 +265,21 @@ describe("the ownership of executions", () => {
       expect(await there.ownership.deliver(result())).toBe("superseded");
     });
 
+    it("of a task that was given up is superseded, while a function makes the end of the others (X4)", async () => {
+      const aggregate = { strategy: "function", module: "m.js" } as const;
+      const definition = definitionOf({ agents: { min: 1, max: 2 }, aggregate });
+      await start(here, { definition, functionHash: "f" });
+      await grant(here);
+      await grant(here, "agent_2", `${id}:1`);
+      const counted = here.ownership.deliver(result());
+      await clock.advance(30_000);
+      expect(await counted).toBe("counted");
+      expect(await read()).toMatchObject({ status: "aggregating" });
+      const late = result({ taskId: `${id}:1`, agentId: "agent_2" });
+      for (const { ownership } of [here, there]) expect(await ownership.deliver(late)).toBe("superseded");
+      expect(Object.keys(await here.store.collections.executions.inbox(id))).toEqual([`result:${taskId}`]);
+    });
+
     it("that does not fit the pattern's schema is a failed attempt, which may be repeated", async () => {
       const definition = definitionOf({ resultSchema: { type: "number" }, retries: 1 });
       await start(here, { definition });
@@ -511,6 +526,16 @@ describe("the ownership of executions", () => {
       expect(await here.ownership.deliver(result())).toBe("counted");
       await clock.settle();
       expect(await read()).toMatchObject({ status: "completed", nodeId: "there" });
+    });
+
+    it("goes to who has the function that it is aggregated with (X9)", async () => {
+      await start(here, { functionHash: "f" });
+      const further = place("further");
+      await here.ownership.handOver([
+        { nodeId: "there", owner: there.owner, functions: [] },
+        { nodeId: "further", owner: further.owner, functions: ["f"] },
+      ]);
+      expect(await read()).toMatchObject({ nodeId: "further" });
     });
 
     it("leaves alone what was given to somebody else meanwhile", async () => {
