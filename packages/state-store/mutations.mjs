@@ -7,6 +7,7 @@ const inFile = (file, tests) => (guard, find, replace) => ({ guard, file, find, 
 
 const batcher = inFile("batcher.ts", "unit");
 const change = inFile("change.ts", "unit");
+const entry = inFile("index-entry.ts", "unit");
 const changes = inFile("changes.ts", "unit");
 const requests = inFile("request-ids.ts", "unit");
 const space = inFile("memory-space.ts", "unit");
@@ -28,15 +29,11 @@ export const suites = {
 /** @type {readonly Mutation[]} */
 export const mutations = [
   // S1: record, entries and event together, or nothing.
-  modelled(
-    "S1: the old entries go",
-    "  call('ZREM', index_key, unpack(before))\n  add_entries(record, stamp",
-    "  add_entries(record, stamp",
-  ),
+  modelled("S1: the old entries go", "  if #gone > 0 then call('ZREM', index_key, unpack(gone)) end\n", ""),
   modelled(
     "S1: the new entries come",
-    "  add_entries(record, stamp, change.id)\n  return tonumber(version)",
-    "  return tonumber(version)",
+    "  if #scored > 0 then call('ZADD', index_key, unpack(scored)) end\n",
+    "",
   ),
   modelled(
     "S1: entries by the values that are set",
@@ -51,7 +48,7 @@ export const mutations = [
   ),
   script(
     "S1: a new set of indexes is noted",
-    "  if (record[INDEXES] or '') ~= index_names then",
+    "  if (change.indexes_before or '') ~= names then",
     "  if false then",
   ),
   script("S1: escaped values", "'|', '%%7C')", "'|', '|')"),
@@ -82,8 +79,8 @@ export const mutations = [
   ),
   script(
     "S2: they live on in the next record",
-    "local record = { [REQUESTS] = forebear }",
-    "local record = {}",
+    "push(fields, '_rid', remember(forebear, change.request,",
+    "push(fields, '_rid', remember(nil, change.request,",
   ),
   modelled(
     "S2: also of one that others deleted",
@@ -101,7 +98,11 @@ export const mutations = [
     'if (earlier === "refused") return',
     'if (earlier === "refused" && !before && before) return',
   ),
-  script("S2: whole ids only", "' ' .. request .. '/', 1, true)", "' ' .. request, 1, true)"),
+  script(
+    "S2: whole ids only",
+    "if first == 1 or string.byte(requests, first - 1) == 32 then",
+    "if true then",
+  ),
   requests(
     "S2: a forgotten request is not repeated",
     "return oldestMs >= sinceMs || nowMs < sinceMs;",
@@ -226,6 +227,8 @@ export const mutations = [
     "if (open !== undefined && !open) throw",
   ),
   // S7: bounds.
+  script("S7: the time of the end", "ends[at] = final_values[places[name]] ~= nil", "ends[at] = false"),
+  entry("S7: the time of the end", "Object.hasOwn(layout.final, index) ? ended : came", "came"),
   script("S7: entries of a record's log", "if length > max_log_entries then", "if false then"),
   script("S7: bytes of an inbox", "if bytes > max_inbox_bytes then", "if false then"),
   script("S7: requests are cut", "if #entries ==", "if nil =="),

@@ -47,7 +47,7 @@ export interface Executions {
   run(run: Run): Promise<Execution>;
   /** @throws ParallaxError `execution_not_found` */
   get(id: string, options?: CallOptions): Promise<Execution>;
-  /** One page, newest change first. */
+  /** one page, newest first. */
   list(query?: ListExecutionsQuery & CallOptions): Promise<ExecutionPage>;
   /** All pages. */
   all(query?: ListExecutionsQuery & CallOptions): AsyncGenerator<Execution, void, undefined>;

@@ -1,3 +1,4 @@
+import { entriesOf, isFinal } from "./index-entry.ts";
 import {
   mayHaveForgotten,
   newestRequest,
@@ -31,8 +32,8 @@ export interface RecordState {
   readonly updatedAtMs: number;
   readonly expiresAtMs: number | undefined;
   readonly schema: number;
-  /** The indexes that have an entry of it: those of the layout that wrote it last. */
-  readonly indexes: readonly string[];
+  /** What the indexes have of it: those of the layout that wrote it last. */
+  readonly entries: readonly string[];
   readonly requests: string;
   readonly events: number;
   readonly log: readonly StoredEvent[];
@@ -58,14 +59,6 @@ export interface ChangeContext {
   readonly forebear: string;
   /** As {@link MutateOptions} has it. */
   readonly repeatedSinceMs: MutateOptions["repeatedSinceMs"];
-}
-
-/** S6: whether one of the fields has a value after which nothing changes any more. */
-function isFinal(layout: Layout, fields: ReadonlyMap<string, string>): boolean {
-  return Object.entries(layout.final).some(([field, values]) => {
-    const text = fields.get(field);
-    return text !== undefined && values.includes(text);
-  });
 }
 
 /** The events of a change, with the version of the record that they tell about. */
@@ -219,7 +212,7 @@ function applyCreate(change: CreateChange, context: ChangeContext): Applied {
     updatedAtMs: nowMs,
     expiresAtMs: expiryAfter(undefined, change.expiry, nowMs),
     schema: layout.schema,
-    indexes: layout.indexes,
+    entries: entriesOf(layout, fields, { id: change.id, createdAtMs: nowMs, updatedAtMs: nowMs }),
     requests: rememberRequest(context.forebear, change.requestId, result),
     inbox: new Map(),
     inboxBytes: 0,
@@ -250,7 +243,7 @@ function applyUpdate(before: RecordState, change: UpdateChange, context: ChangeC
     version,
     updatedAtMs: nowMs,
     expiresAtMs: expiryAfter(before.expiresAtMs, change.expiry, nowMs),
-    indexes: layout.indexes,
+    entries: entriesOf(layout, fields, { ...before, id: change.id, updatedAtMs: nowMs }),
     requests: rememberRequest(before.requests, change.requestId, result),
     ...(missing.length > 0 ? { inbox: new Map([...before.inbox, ...missing]), inboxBytes } : {}),
   };
@@ -295,7 +288,8 @@ function applyMigrate(before: RecordState, change: MigrateChange, { layout }: Ch
   const fields = new Map(before.fields);
   for (const [field, text] of change.set) fields.set(field, text);
   for (const field of change.unset) fields.delete(field);
-  const after = { ...before, fields, schema: layout.schema, indexes: layout.indexes };
+  const entries = entriesOf(layout, fields, { ...before, id: change.id });
+  const after = { ...before, fields, schema: layout.schema, entries };
   const { version, updatedAtMs: storeTimeMs } = before;
   return { outcome: { outcome: "ok", version, storeTimeMs }, after };
 }

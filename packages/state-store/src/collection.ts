@@ -103,7 +103,7 @@ export type DepositOutcome =
   | { readonly outcome: "missing" };
 
 export interface ListOptions<Value extends Fields> {
-  /** An index and the value to look for. Without: all records, newest change first. */
+  /** An index and the value to look for. Without: all records. */
   readonly index?: keyof Value & string;
   readonly value?: string;
   /** 1 to 1000. Default 100. */
@@ -112,7 +112,7 @@ export interface ListOptions<Value extends Fields> {
   readonly cursor?: string;
 }
 
-/** Newest change first. */
+/** Newest first: by creation; the records of a final value, in a field that makes records final, by when they came to it. */
 export interface Page<Value extends Fields> {
   readonly records: readonly Stored<Value>[];
   readonly cursor: string | undefined;
@@ -174,7 +174,7 @@ export interface Collection<Value extends Fields> {
     readonly fence?: number;
     readonly limit?: number;
   }): Promise<{ readonly removed: number; readonly more: boolean }>;
-  /** Ends the oldest finished records early while there are more than `max` (S7). */
+  /** Ends the records that finished longest ago early while there are more than `max` (S7). */
   trim(options: {
     readonly fence?: number;
     readonly index: keyof Value & string;

@@ -6,7 +6,7 @@ const shape = z.tuple([z.string(), z.string(), z.string(), z.int().nonnegative()
 
 /** Where a page ended, as an opaque text that only continues its own query. */
 export function formatPageCursor(collection: string, query: IndexQuery, last: IndexEntry): string {
-  const parts = [collection, query.index ?? "", query.value, last.updatedAtMs, last.id];
+  const parts = [collection, query.index ?? "", query.value, last.atMs, last.id];
   return Buffer.from(JSON.stringify(parts)).toString("base64url");
 }
 
@@ -23,9 +23,9 @@ function decode(cursor: string): unknown {
 export function parsePageCursor(collection: string, query: IndexQuery, cursor: string): IndexEntry {
   const parsed = shape.safeParse(decode(cursor));
   if (parsed.success) {
-    const [ofCollection, index, value, updatedAtMs, id] = parsed.data;
+    const [ofCollection, index, value, atMs, id] = parsed.data;
     if (ofCollection === collection && index === (query.index ?? "") && value === query.value) {
-      return { updatedAtMs, id };
+      return { atMs, id };
     }
   }
   const found = parsed.success ? "this is one of another query" : "this is none";

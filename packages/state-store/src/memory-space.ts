@@ -2,7 +2,7 @@ import { getHeapStatistics } from "node:v8";
 import { type Clock, systemClock } from "@parallax/core";
 import type { MemoryEventLogSpace } from "@parallax/event-bus/memory";
 import { applyChange, type ChangeContext, type RecordState } from "./change.ts";
-import { entriesOf, timeText } from "./index-entry.ts";
+import { timeText } from "./index-entry.ts";
 import { rememberedMs, rememberRequest } from "./request-ids.ts";
 import { createSortedKeys, type SortedKeys } from "./sorted-keys.ts";
 import type { Change, ChangeEvent, Layout, MutateOptions, MutateResult } from "./store.ts";
@@ -166,8 +166,7 @@ function replace(
   after: RecordState | undefined,
 ): void {
   if (before) {
-    const entry = { updatedAtMs: before.updatedAtMs, id };
-    for (const member of entriesOf(before.indexes, before.fields, entry)) shelf.index.delete(member);
+    for (const member of before.entries) if (!after?.entries.includes(member)) shelf.index.delete(member);
     if (before.expiresAtMs !== undefined) shelf.expiry.delete(expiryKey(before.expiresAtMs, id));
   }
   if (!after) {
@@ -175,8 +174,7 @@ function replace(
     return;
   }
   shelf.records.set(id, after);
-  const entry = { updatedAtMs: after.updatedAtMs, id };
-  for (const member of entriesOf(after.indexes, after.fields, entry)) shelf.index.add(member);
+  for (const member of after.entries) if (!before?.entries.includes(member)) shelf.index.add(member);
   if (after.expiresAtMs !== undefined) shelf.expiry.add(expiryKey(after.expiresAtMs, id));
 }
 

@@ -169,7 +169,7 @@ export function createReads<Value extends Fields>(
 }
 
 function newestFirst(a: IndexEntry, b: IndexEntry): number {
-  if (a.updatedAtMs !== b.updatedAtMs) return b.updatedAtMs - a.updatedAtMs;
+  if (a.atMs !== b.atMs) return b.atMs - a.atMs;
   return a.id < b.id ? 1 : -1;
 }
 

@@ -4,8 +4,16 @@ import { cutLength, prunedLength, rememberedMs, rememberedRequests } from "./req
 /** Lua: the requests that a record remembers, as request-ids.ts has them (S2). */
 const requestsLua = `
 local function recall(requests, request)
-  local _, slash = string.find(' ' .. requests, ' ' .. request .. '/', 1, true)
-  if slash then return string.match(requests, '^([%d-]+)/(%d+)', slash) end
+  local entry, from = request .. '/', 1
+  while true do
+    local first, slash = string.find(requests, entry, from, true)
+    if not first then return nil end
+    -- Not the end of a longer id.
+    if first == 1 or string.byte(requests, first - 1) == 32 then
+      return string.match(requests, '^([%d-]+)/(%d+)', slash + 1)
+    end
+    from = slash
+  end
 end
 
 local function may_have_forgotten(requests, since, now)
@@ -63,8 +71,8 @@ local max_log_entries, max_inbox_bytes = tonumber(arg()), tonumber(arg())
 local schema, durable, repeated_since = arg(), arg() == '1', tonumber(arg())
 
 -- What is read of a record, in this order: fields of ours, the indexed ones, then the final ones that are not indexed.
-local read_fields = { '_v', '_rid', '_updated', '_expires', '_events', '_indexes', '_schema' }
-local VERSION, REQUESTS, UPDATED, EXPIRES, EVENTS, INDEXES, SCHEMA = 1, 2, 3, 4, 5, 6, 7
+local read_fields = { '_v', '_rid', '_created', '_updated', '_expires', '_events', '_indexes', '_schema', '_inbox' }
+local VERSION, REQUESTS, CREATED, UPDATED, EXPIRES, EVENTS, INDEXES, SCHEMA, INBOX = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local OWN = #read_fields
 local places = {}
 local function place_of(field)
@@ -88,6 +96,17 @@ for _ = 1, tonumber(arg()) do
     final_values[place] = {}
   end
   final_values[place][value] = true
+end
+
+-- The indexes by which records become final, and what a record's \`_indexes\` says: the names, with a mark at these once it is.
+local ends, final_names = {}, index_names
+do
+  local marked = {}
+  for at, name in ipairs(indexes) do
+    ends[at] = final_values[places[name]] ~= nil
+    marked[at] = ends[at] and name .. '!' or name
+  end
+  if #marked > 0 then final_names = table.concat(marked, ' ') end
 end
 
 -- Fails before anything is written if one of the shared keys holds something else.
@@ -134,44 +153,76 @@ local function beginning_of(at, value)
   return text
 end
 
--- The entries that a record has now: of the indexes that its last writer knew.
+-- What a record's \`_indexes\` says after this change.
+local function names_of(record)
+  return is_final(record) and final_names or index_names
+end
+
+-- The times in a record's entries: of its creation, and of its last change, which of a final record is its end.
+local function tails_of(record, id)
+  return '|' .. record[CREATED] .. '|' .. id, '|' .. record[UPDATED] .. '|' .. id
+end
+
+-- The entries that a record has now, of the indexes that its last writer knew, behind the one of every record.
 local function entries_of(record_key, record, id)
-  local tail = '|' .. record[UPDATED] .. '|' .. id
-  local members, count = { '*' .. tail }, 1
-  if (record[INDEXES] or '') == index_names then
+  local came, ended = tails_of(record, id)
+  local members, names = { '*' .. came }, record[INDEXES] or ''
+  if names == index_names or names == final_names then
     for at = 1, #indexes do
       local value = record[OWN + at]
       if value then
-        count = count + 1
-        members[count] = beginning_of(at, value) .. tail
+        members[#members + 1] = beginning_of(at, value) .. (ends[at] and names == final_names and ended or came)
       end
     end
     return members
   end
-  for _, name in ipairs(words(record[INDEXES] or '')) do
+  for _, word in ipairs(words(names)) do
+    local name, mark = match(word, '^(.-)(!?)$')
     local value = call('HGET', record_key, name)
-    if value then members[#members + 1] = name .. '|' .. escape_value(value) .. tail end
+    if value then members[#members + 1] = name .. '|' .. escape_value(value) .. (mark ~= '' and ended or came) end
   end
   return members
 end
 
-local function add_entries(record, updated, id)
-  local tail = '|' .. updated .. '|' .. id
-  local scored, count = { '0', '*' .. tail }, 2
+local function add_entries(record, id)
+  local came, ended = tails_of(record, id)
+  local final = is_final(record)
+  local scored = { '0', '*' .. came }
   for at = 1, #indexes do
     local value = record[OWN + at]
     if value then
-      scored[count + 1], scored[count + 2] = '0', beginning_of(at, value) .. tail
-      count = count + 2
+      local count = #scored
+      scored[count + 1], scored[count + 2] = '0', beginning_of(at, value) .. (final and ends[at] and ended or came)
     end
   end
   call('ZADD', index_key, unpack(scored))
+end
+
+-- Moves the entries of what was open before a change and has the same indexes: those of the values that are others now.
+local function move_entries(before, record, id)
+  local came, ended = tails_of(record, id)
+  local final = is_final(record)
+  local gone, scored = {}, {}
+  for at = 1, #indexes do
+    local old, value = before[at], record[OWN + at]
+    local tail = final and ends[at] and ended or came
+    if old ~= value or tail ~= came then
+      if old then gone[#gone + 1] = beginning_of(at, old) .. came end
+      if value then
+        local count = #scored
+        scored[count + 1], scored[count + 2] = '0', beginning_of(at, value) .. tail
+      end
+    end
+  end
+  if #gone > 0 then call('ZREM', index_key, unpack(gone)) end
+  if #scored > 0 then call('ZADD', index_key, unpack(scored)) end
 end
 `;
 
 /** Lua: one function a kind of change; each validates, then writes. */
 const changesLua = `
 local events, event_count = {}, 0
+local none = {}
 local at_text
 -- The number so many after one that is kept as text.
 local function following(text, by)
@@ -244,7 +295,8 @@ end
 -- Adds fields of ours that not every change sets.
 local function push_rare(fields, change, record, sequence)
   if sequence then push(fields, '_events', sequence) end
-  if (record[INDEXES] or '') ~= index_names then push(fields, '_indexes', index_names) end
+  local names = names_of(record)
+  if (change.indexes_before or '') ~= names then push(fields, '_indexes', names) end
   if change.expires then push(fields, '_expires', change.expires) end
 end
 
@@ -256,7 +308,8 @@ local function create(change, forebear)
     if refused then return refused end
   end
   -- S2: what was asked of a record of this id that was deleted a moment ago is remembered in this one.
-  local record = { [REQUESTS] = forebear }
+  local record = { [REQUESTS] = forebear, [CREATED] = stamp, [UPDATED] = stamp }
+  set_places(change, record)
   -- The fields of the change come first, so that people see them first.
   local fields = { unpack(ARGV, change.first, change.last) }
   push(fields, '_v', '1')
@@ -268,8 +321,7 @@ local function create(change, forebear)
   local _, refused = try('HSET', change.record_key, unpack(fields))
   if refused then return refused end
   note_events(change)
-  set_places(change, record)
-  add_entries(record, stamp, change.id)
+  add_entries(record, change.id)
   if change.expires then call('ZADD', expiry_key, change.expires, change.id) end
   return 1
 end
@@ -281,7 +333,7 @@ local function missing_deposits(change, record)
   for at = 1, change.deposits do keys[at] = ARGV[first + 2 * at - 2] end
   local there, refused = try('HMGET', change.inbox_key, unpack(keys))
   if refused then return nil, refused end
-  local bytes = call('HGET', change.record_key, '_inbox') or '0'
+  local bytes = record[INBOX] or '0'
   local before = bytes
   for at, deposit_key in ipairs(keys) do
     local text = ARGV[first + 2 * at - 1]
@@ -312,7 +364,16 @@ local function update(change, record)
     sequence, refused = tell(change, record[EVENTS], version)
     if refused then return refused end
   end
-  local before = entries_of(change.record_key, record, change.id)
+  -- Only an open record changes, so its entries carry the time of its creation.
+  local others, values = nil, {}
+  if (record[INDEXES] or '') == index_names then
+    for at = 1, #indexes do values[at] = record[OWN + at] end
+  else
+    others = entries_of(change.record_key, record, change.id)
+  end
+  change.indexes_before = record[INDEXES]
+  set_places(change, record)
+  record[UPDATED] = stamp
   local remembered = remember(record[REQUESTS], change.request, version, now, stamp)
   -- Made at once, in its size: growing a table costs more than filling it.
   local fields = { '_v', version, '_rid', remembered, '_updated', stamp, unpack(ARGV, change.first, change.last) }
@@ -323,7 +384,6 @@ local function update(change, record)
   -- X5: whoever finds the change finds what it rests on.
   if deposits and #deposits > 0 then call('HSET', change.inbox_key, unpack(deposits)) end
   note_events(change)
-  set_places(change, record)
   if #change.unset > 0 then call('HDEL', change.record_key, unpack(change.unset)) end
   if change.expires then
     call('ZADD', expiry_key, change.expires, change.id)
@@ -331,8 +391,12 @@ local function update(change, record)
     call('HDEL', change.record_key, '_expires')
     call('ZREM', expiry_key, change.id)
   end
-  call('ZREM', index_key, unpack(before))
-  add_entries(record, stamp, change.id)
+  if others then
+    call('ZREM', index_key, unpack(others))
+    add_entries(record, change.id)
+  else
+    move_entries(values, record, change.id)
+  end
   return tonumber(version)
 end
 
@@ -360,6 +424,16 @@ end
 
 local function deposit(change, record)
   local inbox_key, value = ARGV[change.first], ARGV[change.first + 1]
+  local before = record[INBOX] or '0'
+  local bytes = before + #inbox_key + #value
+  if change.tags == none and bytes <= max_inbox_bytes then
+    local added, wrong = try('HSETNX', change.inbox_key, inbox_key, value)
+    if wrong then return wrong end
+    if added == 1 then
+      call('HSET', change.record_key, '_inbox', format('%.0f', bytes))
+      return 0
+    end
+  end
   local there, refused = try('HGET', change.inbox_key, inbox_key)
   if refused then return refused end
   if there then
@@ -367,8 +441,6 @@ local function deposit(change, record)
     if durable then try('HSET', change.inbox_key, inbox_key, there) end
     return { 'occupied', there }
   end
-  local before = call('HGET', change.record_key, '_inbox') or '0'
-  local bytes = before + #inbox_key + #value
   if bytes > max_inbox_bytes then return { 'full', before } end
   local fields = { '_inbox', format('%.0f', bytes) }
   if change.log_key then
@@ -390,21 +462,19 @@ local function migrate(change, record)
     return { 'conflict', tonumber(record[VERSION]) }
   end
   local before = entries_of(change.record_key, record, change.id)
-  local _, refused = try('HSET', change.record_key, '_schema', schema, '_indexes', index_names,
+  set_places(change, record)
+  local _, refused = try('HSET', change.record_key, '_schema', schema, '_indexes', names_of(record),
     unpack(ARGV, change.first, change.last))
   if refused then return refused end
-  set_places(change, record)
   if #change.unset > 0 then call('HDEL', change.record_key, unpack(change.unset)) end
   call('ZREM', index_key, unpack(before))
-  add_entries(record, record[UPDATED], change.id)
+  add_entries(record, change.id)
   return { 'ok', tonumber(record[VERSION]), tonumber(record[UPDATED]) }
 end
 `;
 
 /** Lua: reads one change after the other, and answers each. */
 const loopLua = `
-local none = {}
-
 -- What few changes have: fence, expiry, fields that go, conditions, and what only one kind of change has.
 local function take_rest(change, rest)
   local fence_text, expiry, unsets, wheres, absents, extra = match(rest, '^ (%S+) (%S+) (%d+) (%d+) (%d+) (%S+)$')
@@ -436,7 +506,7 @@ local function take_change()
   local first = next_arg + #tags
   local change = { op = op, request = request, version = version ~= '-' and version, made_by = made_by ~= '' and made_by,
     id = id, tags = tags, told = #tags > 0 and {} or none, events = next_arg - 1, first = first, last = first + 2 * sets - 1, record_key = key(),
-    unset = none, where = none, log_key = nil, inbox_key = nil, tombstone_key = nil, deposits = nil, deposits_at = nil }
+    unset = none, where = none, log_key = nil, inbox_key = nil, tombstone_key = nil, deposits = nil, deposits_at = nil, indexes_before = nil }
   next_arg = change.last + 1
   if rest ~= '' then take_rest(change, rest) end
   if op == 'deposit' or op == 'delete' or change.deposits then change.inbox_key = key() end

@@ -13,10 +13,10 @@ export const prunedLength = 250;
  * At this length everything but what must be remembered is cut off, which spares a record that changes often a look at every
  * entry with each change: 48 entries of ids as a store makes them.
  */
-export const cutLength = 1500;
+export const cutLength = 750;
 
 /** How many requests a record remembers at least, if they are not older than that. One would do for one writer, but others write between its attempts. */
-export const rememberedRequests = 32;
+export const rememberedRequests = 16;
 
 /** What a remembered request led to. */
 export interface RequestResult {

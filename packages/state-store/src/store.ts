@@ -156,9 +156,9 @@ export interface IndexQuery {
   readonly value: string;
 }
 
-/** A record's place in an index: by its last change, then by id. */
+/** A record's place in an index: by its creation, or by its end in an index by which records become final; then by id. */
 export interface IndexEntry {
-  readonly updatedAtMs: number;
+  readonly atMs: number;
   readonly id: string;
 }
 

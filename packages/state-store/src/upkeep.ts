@@ -4,7 +4,7 @@ import { invalidValue } from "./codec.ts";
 import type { Collection, Fields } from "./collection.ts";
 import { partitionsOf, type StoreContext } from "./context.ts";
 import type { Definition } from "./definition.ts";
-import { everyRecord, formatEntry } from "./index-entry.ts";
+import { formatEntry } from "./index-entry.ts";
 import type { DeleteChange, IndexEntry } from "./store.ts";
 
 type Upkeep<Value extends Fields> = Pick<Collection<Value>, "collectExpired" | "trim">;
@@ -37,7 +37,7 @@ export function createUpkeep<Value extends Fields>(
     return outcomes.filter(({ outcome }) => outcome === "ok").length;
   }
 
-  /** The records with one of these values that changed longest ago, over all partitions. */
+  /** The records with one of these values that came to it longest ago, over all partitions. */
   async function oldest(
     index: string,
     values: readonly string[],
@@ -51,7 +51,7 @@ export function createUpkeep<Value extends Fields>(
       }),
     );
     const candidates = (await Promise.all(scans)).flat();
-    return candidates.sort((a, b) => a.updatedAtMs - b.updatedAtMs).slice(0, limit);
+    return candidates.sort((a, b) => a.atMs - b.atMs).slice(0, limit);
   }
 
   return {
@@ -94,7 +94,7 @@ export function createUpkeep<Value extends Fields>(
         const how = { reason: "trimmed", where: [[index, first.value]], fence } as const;
         const which = group.map((entry) => ({
           id: entry.id,
-          leftovers: [formatEntry({ index, value: entry.value }, entry), formatEntry(everyRecord, entry)],
+          leftovers: [formatEntry({ index, value: entry.value }, entry)],
         }));
         removed += await remove(first.partition, which, how);
       }

@@ -13,15 +13,28 @@ import {
 
 const value = fc.string({ unit: fc.constantFrom("a", "b", "|", "%", "}", "7", "C", "2", "5", "*") });
 const entry = fc.record({
-  updatedAtMs: fc.integer({ min: 0, max: 9_999_999_999_999 }),
+  atMs: fc.integer({ min: 0, max: 9_999_999_999_999 }),
   id: fc.stringMatching(/^[\w.#-]{1,12}$/),
 });
 
 describe("the entries of an index", () => {
   it("reads like this", () => {
-    const fields = new Map([["status", "running"]]);
-    const members = entriesOf(["status", "owner"], fields, { updatedAtMs: 1_795_468_577_123, id: "exec_1" });
-    expect(members).toEqual(["*|1795468577123|exec_1", "status|running|1795468577123|exec_1"]);
+    const layout = { indexes: ["status", "owner"], final: { status: ["done"] } };
+    const times = { id: "exec_1", createdAtMs: 1_795_468_577_123, updatedAtMs: 1_795_468_577_999 };
+    const open = new Map([["status", "running"]]);
+    expect(entriesOf(layout, open, times)).toEqual([
+      "*|1795468577123|exec_1",
+      "status|running|1795468577123|exec_1",
+    ]);
+    const final = new Map([
+      ["status", "done"],
+      ["owner", "me"],
+    ]);
+    expect(entriesOf(layout, final, times)).toEqual([
+      "*|1795468577123|exec_1",
+      "status|done|1795468577999|exec_1",
+      "owner|me|1795468577123|exec_1",
+    ]);
   });
 
   it("gives back value, time and id", () => {
@@ -62,7 +75,7 @@ describe("the entries of an index", () => {
     fc.assert(
       fc.property(entry, entry, (a, b) => {
         const query = { index: "f", value: "x" };
-        const byPlace = a.updatedAtMs - b.updatedAtMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+        const byPlace = a.atMs - b.atMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
         const [first, second] = [formatEntry(query, a), formatEntry(query, b)];
         expect(Math.sign(byPlace)).toBe(first < second ? -1 : first > second ? 1 : 0);
       }),

@@ -37,8 +37,8 @@ async function holdsAgainstModel(subject: Subject, calls: readonly (readonly Cha
     Object.fromEntries([...model.records].map(([id, { fields, version }]) => [id, { fields, version }])),
   );
   // S1: what is in the index is exactly what the records say, no orphan and nothing missing.
-  const members = stored.flatMap(({ id, fields, updatedAtMs }) =>
-    entriesOf(historyLayout.indexes, new Map(Object.entries(fields)), { id, updatedAtMs }),
+  const members = stored.flatMap((record) =>
+    entriesOf(historyLayout, new Map(Object.entries(record.fields)), record),
   );
   expect([...(await subject.indexMembers())].sort()).toEqual(members.sort());
   const expiring = stored.filter(({ expiresAtMs }) => expiresAtMs !== undefined).map(({ id }) => id);

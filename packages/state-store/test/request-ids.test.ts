@@ -32,10 +32,10 @@ describe("the requests that a record remembers", () => {
   it("forgets the old ones, in time and in number", () => {
     let requests = "";
     for (let at = 1; at <= 40; at += 1)
-      requests = rememberRequest(requests, `r${at}`, { version: at, storeTimeMs: at });
+      requests = rememberRequest(requests, `request-number-${at}`, { version: at, storeTimeMs: at });
     expect(requests.split(" ").length).toBe(rememberedRequests);
-    expect(recallRequest(requests, "r9")).toEqual({ version: 9, storeTimeMs: 9 });
-    expect(recallRequest(requests, "r8")).toBeUndefined();
+    expect(recallRequest(requests, "request-number-25")).toEqual({ version: 25, storeTimeMs: 25 });
+    expect(recallRequest(requests, "request-number-24")).toBeUndefined();
     const later = rememberRequest(requests, "late", { version: 41, storeTimeMs: 30 + rememberedMs });
     expect(later.split(" ").length).toBe(12);
   });

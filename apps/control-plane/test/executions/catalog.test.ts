@@ -185,7 +185,7 @@ describe("the catalog of executions", () => {
     expect((await catalog.get(execution.id)).status).toBe("cancelled");
   });
 
-  it("lists by status, node and pattern, newest change first, page by page", async () => {
+  it("lists by status, node and pattern, newest first, page by page", async () => {
     const { executions } = at.collections;
     for (let index = 0; index < 7; index += 1) {
       const changes = { nodeId: `node-${index % 2}`, pattern: index < 3 ? "p" : "q" };

@@ -40,16 +40,23 @@ export function describeIndexes(api: TestApi, run: Run): void {
     }),
   );
   api.it(
-    "lists the newest change first",
+    "lists the newest first, whatever changed since, and where records become final the one that ended last",
     run(async ({ jobs, space }) => {
       for (const id of ["a", "b", "c"]) {
         await jobs.create(id, waiting);
         await space.pass(2);
       }
-      await jobs.update("a", { set: { attempts: 1 } });
-      deepEqual(await idsOf(jobs), ["a", "c", "b"]);
-      deepEqual(await idsOf(jobs, { index: "status", value: "waiting" }), ["a", "c", "b"]);
-      deepEqual(await idsOf(jobs, { limit: 2 }), ["a", "c"]);
+      await jobs.update("a", { set: { attempts: 1, owner: "me" } });
+      deepEqual(await idsOf(jobs), ["c", "b", "a"]);
+      deepEqual(await idsOf(jobs, { index: "status", value: "waiting" }), ["c", "b", "a"]);
+      deepEqual(await idsOf(jobs, { limit: 2 }), ["c", "b"]);
+      for (const id of ["b", "a", "c"]) {
+        await space.pass(2);
+        await jobs.update(id, { set: { status: "done", owner: "me" } });
+      }
+      deepEqual(await idsOf(jobs, { index: "status", value: "done" }), ["c", "a", "b"]);
+      deepEqual(await idsOf(jobs, { index: "owner", value: "me" }), ["c", "b", "a"]);
+      deepEqual(await idsOf(jobs), ["c", "b", "a"]);
     }),
   );
   api.it(

@@ -17,14 +17,18 @@ export type Thing = {
 
 const schema: z.ZodType<Thing> = z.object({ status: z.enum(statuses), owner: z.string(), by: z.string() });
 
-export const thingLayout = { collection: "thing", indexes: ["status", "owner"] } as const;
+export const thingLayout = {
+  collection: "thing",
+  indexes: ["status", "owner"],
+  final: { status: ["done"] },
+} as const;
 
 export function openThings(store: StateStore): Collection<Thing> {
   return store.collection({
     name: thingLayout.collection,
     schema,
-    indexes: ["status", "owner"],
-    final: { status: ["done"] },
+    indexes: thingLayout.indexes,
+    final: thingLayout.final,
     topic: "thing",
   });
 }
@@ -115,8 +119,8 @@ export function expectOnceEach(attempts: readonly Attempt[], remains: Remains): 
   }
 
   // No orphan in an index, and nothing missing from one.
-  const members = remains.records.flatMap(({ id, fields, updatedAtMs }) =>
-    entriesOf(thingLayout.indexes, new Map(Object.entries(fields)), { id, updatedAtMs }),
+  const members = remains.records.flatMap((record) =>
+    entriesOf(thingLayout, new Map(Object.entries(record.fields)), record),
   );
   expect([...remains.members].sort()).toEqual(members.sort());
   const expiring = remains.records.flatMap(({ id, expiresAtMs }) => (expiresAtMs === undefined ? [] : [id]));
