@@ -1,4 +1,5 @@
 import { type Clock, errorMessage, isParallaxError, type Logger, runGroup } from "@parallax/core";
+import type { PatternDefinition } from "@parallax/protocol";
 import { auditAgents } from "../executions/audit.ts";
 import type { HighAvailability } from "../high-availability.ts";
 import { nodeMessageSchema } from "../node-messages.ts";
@@ -101,16 +102,37 @@ async function lookAtRecords({ work, collections, storeTime, config }: NodeParts
 }
 
 async function becomeReady(node: NodeParts, stop: AbortSignal, onReady: () => void): Promise<void> {
-  const { config, work, health, logger } = node;
+  const { config, work, health, logger, membership } = node;
   const definitions = await readPatterns(config.patterns.directory);
   await joinedOrStopped(node, stop);
   if (stop.aborted) return;
   for (const definition of definitions) await work.patterns.put(definition);
+  const unfollow = membership.subscribe(({ type }) => {
+    if (type === "reset") void restorePatterns(node, definitions, stop);
+  });
   await work.ownership.reconcile();
   health.markReady();
   logger.info("ready", { patterns: definitions.length });
   onReady();
   await aborted(stop);
+  unfollow();
+}
+
+/** A store that lost the members has lost more. What somebody has stored since then stays. */
+async function restorePatterns(
+  { config, work, clock, logger }: NodeParts,
+  definitions: readonly PatternDefinition[],
+  stop: AbortSignal,
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      for (const definition of definitions) await work.patterns.put(definition, { replace: false });
+      return;
+    } catch (error) {
+      logger.warn("could not store the patterns again; trying again", { error: errorMessage(error) });
+      await sleepUnlessAborted(clock, config.highAvailability.memberHealth.checkIntervalMs, stop);
+    }
+  }
 }
 
 async function drainWhenAsked(

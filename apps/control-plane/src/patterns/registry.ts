@@ -38,8 +38,11 @@ export interface Patterns {
   /** What an execution journals of a pattern (X9). @throws ParallaxError `pattern_not_found` */
   use(name: string): Promise<UsedPattern>;
   list(): Promise<readonly Pattern[]>;
-  /** Creates or replaces a pattern. Executions that were accepted before keep the definition that they have. */
-  put(definition: PatternDefinition): Promise<Pattern>;
+  /**
+   * Creates or replaces a pattern, or only creates it with `replace: false`. Executions that were accepted before keep the
+   * definition that they have.
+   */
+  put(definition: PatternDefinition, options?: { readonly replace?: boolean }): Promise<Pattern>;
   close(): void;
 }
 
@@ -96,7 +99,7 @@ export function createPatterns(options: PatternsOptions): Patterns {
       const { records } = await patterns.list({ limit: 1000 });
       return records.map(({ value }) => viewOf(value)).sort((a, b) => (a.name < b.name ? -1 : 1));
     },
-    async put(definition) {
+    async put(definition, { replace = true } = {}) {
       const { name } = definition;
       schemas.assertUsable(definition);
       const functionHash = functionHashOf(definition);
@@ -107,7 +110,7 @@ export function createPatterns(options: PatternsOptions): Patterns {
       const event = { type: "pattern-changed", id: name, hash };
       const created = await patterns.create(name, record, { event });
       if (created.outcome === "exists") {
-        if (created.record.value.hash === hash) return viewOf(created.record.value);
+        if (created.record.value.hash === hash || !replace) return viewOf(created.record.value);
         const unset = functionHash === undefined ? (["functionHash"] as const) : [];
         await patterns.update(name, { set: record, unset }, { event });
       }

@@ -20,7 +20,6 @@ const samples = z.object({
 
 /** How somebody on call looks at a cluster. */
 export interface ClusterEvidence {
-  readonly urls: readonly string[];
   /** `/ha/status` of one node. */
   status(url: string): Promise<HaStatus>;
   /** What the doctor finds that is not well, as `check severity: message`. */
@@ -60,7 +59,6 @@ export function evidenceOf(options: {
   }
 
   return {
-    urls,
     status: (url) => createClient({ url, timeout: 20_000 }).haStatus(),
     doctor,
     firing,
