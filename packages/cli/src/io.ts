@@ -9,6 +9,8 @@ export interface Io {
   readonly err: (line: string) => void;
   /** Whether the output is a terminal: only then are there colours and screens that are drawn anew. */
   readonly isTty: boolean;
+  /** Shows a line that the next one takes the place of, and none any more without `line`. Only where errors go to a terminal. */
+  readonly progress?: ((line?: string) => void) | undefined;
   /** How wide the terminal is, in characters; undefined where the output is none. */
   readonly columns?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -18,6 +20,8 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
+const eraseLine = "\u001b[K";
+
 /** The process's own. */
 export function processIo(): Io {
   let interrupted: AbortSignal | undefined;
@@ -25,6 +29,7 @@ export function processIo(): Io {
     out: (line) => process.stdout.write(`${line}\n`),
     err: (line) => process.stderr.write(`${line}\n`),
     isTty: process.stdout.isTTY === true,
+    progress: process.stderr.isTTY ? (line = "") => process.stderr.write(`\r${eraseLine}${line}`) : undefined,
     get columns() {
       return process.stdout.isTTY ? process.stdout.columns : undefined;
     },

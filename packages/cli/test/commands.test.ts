@@ -108,6 +108,25 @@ describe("ha drain", () => {
     expect(ran.out).toBe("Draining node-1: it stops within 30s");
     expect(server.seen.map(({ body }) => body)).toEqual([{}, { node: "node-2" }]);
   });
+
+  it("--wait waits until the node has left, however often that is looked at", async () => {
+    const drained = { nodeId: "node-1", drainTimeoutMs: 30_000 };
+    await using server = await serve({
+      "/ha/drain": drained,
+      "/ha/status": (response: ServerResponse) => {
+        const looks = server.seen.filter(({ path }) => path === "/ha/status").length;
+        const members = looks < 2 ? status.members : [];
+        response.writeHead(200).end(JSON.stringify({ ...status, members }));
+      },
+    });
+    const shown: string[] = [];
+    const io = { progress: (line?: string) => void shown.push(line ?? "") };
+    const ran = await parallax(["ha", "drain", "node-1", "--wait", "--url", server.url], io);
+    expect([ran.code, ran.out]).toEqual([0, "Drained node-1: it has left the cluster"]);
+    expect(shown.at(-1), "the line is taken away").toBe("");
+    const json = await parallax(["ha", "drain", "node-1", "--wait", "--json", "--url", server.url]);
+    expect(JSON.parse(json.out)).toEqual(drained);
+  });
 });
 
 describe("run", () => {
@@ -153,6 +172,32 @@ describe("run", () => {
     const ran = await parallax(["run", "p", "--json", "--url", server.url]);
     expect(ran.code).toBe(1);
     expect(JSON.parse(ran.out)).toEqual(failed);
+  });
+
+  it("shows on a terminal how far it is, and nothing of it elsewhere", async () => {
+    const running = {
+      ...execution,
+      status: "running",
+      tasks: [{ ...execution.tasks[0], status: "assigned" }],
+    };
+    let end = (): void => {};
+    await using server = await serve({
+      "/api/executions": (response: ServerResponse) => {
+        const answer = (value: object): void => void response.writeHead(200).end(JSON.stringify(value));
+        if (server.seen.length === 1) answer(running);
+        else end = () => answer(execution);
+      },
+      "/api/executions/exec_a": running,
+    });
+    const shown: (string | undefined)[] = [];
+    const progress = (line?: string): void => {
+      shown.push(line);
+      if (line !== undefined) end();
+    };
+    const ran = await parallax(["run", "p", "--url", server.url], { progress });
+    expect([ran.code, ran.err]).toEqual([0, ""]);
+    expect(shown[0]).toMatch(/^exec_a running: 0 of 1 task \(\d+s?\)$/);
+    expect(shown.at(-1)).toBeUndefined();
   });
 
   it("does not wait when it is told not to", async () => {

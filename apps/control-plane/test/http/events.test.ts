@@ -1,4 +1,4 @@
-import { noopLogger, systemClock } from "@parallax/core";
+import { noopLogger, ParallaxError, systemClock } from "@parallax/core";
 import type { RecordEvent } from "@parallax/state-store";
 import { Hono } from "hono";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,9 +8,11 @@ import type { ExecutionRecord } from "../../src/executions/record.ts";
 import { viewOf } from "../../src/executions/view.ts";
 import type { AppEnvironment } from "../../src/http/app.ts";
 import { createAuthenticator } from "../../src/http/auth.ts";
+import { answerError } from "../../src/http/errors.ts";
 import { addEventRoutes, type EventRoutesOptions } from "../../src/http/events.ts";
 import { createRouter } from "../../src/http/route.ts";
 import { openTestStore, recordOf, type TestStore } from "../support/records.ts";
+import { errorOf } from "../support/requests.ts";
 
 const id = "exec_1";
 
@@ -95,6 +97,35 @@ describe("the events of one execution", () => {
     const told = await names(shortened, lastEventId);
     expect(told[0]).toBe("snapshot");
     expect(told.slice(-2)).toEqual(["execution-completed", "snapshot"]);
+  });
+});
+
+describe("the events of an execution that is no longer kept", () => {
+  it.each([
+    ["are gone for whoever resumes them", "3", 410, "gone"],
+    ["are none for whoever asks for the first time", undefined, 404, "execution_not_found"],
+  ] as const)("%s", async (_, lastEventId, status, code) => {
+    const at = openTestStore(systemClock);
+    const app = new Hono<AppEnvironment>();
+    app.use(async (context, next) => {
+      context.set("requestId", "req_1");
+      await next();
+    });
+    app.onError((error, context) => answerError(context, error, noopLogger));
+    addEventRoutes(createRouter(app, createAuthenticator([])), {
+      bus: at.bus,
+      clock: systemClock,
+      logger: noopLogger,
+      draining: new AbortController().signal,
+      executions: at.collections.executions,
+      catalog: {
+        get: () => Promise.reject(new ParallaxError("execution_not_found", "reading: there is none; check")),
+      },
+    });
+    const headers = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
+    const answer = await app.request(`/api/executions/${id}/events`, { headers });
+    expect(errorOf({ status: answer.status, body: await answer.json() }, status).code).toBe(code);
+    at.close();
   });
 });
 

@@ -10,6 +10,8 @@ export const registerHaElect: RegisterCommand = (parent, context) => {
     .addHelpText("after", "\nExample:\n  $ parallax ha elect --force")
     .action(async ({ force = false }: { force?: boolean }) => {
       const client = await context.client();
-      context.print(await client.elect({ force }), renderLeaderChange);
+      const { withProgress } = await import("../render/progress.ts");
+      const change = await withProgress(context.io, () => "electing a leader", client.elect({ force }));
+      context.print(change, renderLeaderChange);
     });
 };

@@ -9,6 +9,12 @@ export const registerHaStepDown: RegisterCommand = (parent, context) => {
     .addHelpText("after", "\nExample:\n  $ parallax ha stepdown")
     .action(async () => {
       const client = await context.client();
-      context.print(await client.stepDown(), renderLeaderChange);
+      const { withProgress } = await import("../render/progress.ts");
+      const change = await withProgress(
+        context.io,
+        () => "asking the leader to step down",
+        client.stepDown(),
+      );
+      context.print(change, renderLeaderChange);
     });
 };

@@ -38,12 +38,19 @@ async function run(
   const submitted = await client.executions.submit(submission);
   if (!wait) return context.print(submitted, ({ id }) => id);
 
-  if (io.isTty) io.err(`${submitted.id} ${submitted.status}`);
+  const { withProgress } = await import("../render/progress.ts");
+  const look = async (): Promise<string> => describe(await client.executions.get(submitted.id));
   // The same key: this waits for the execution that was just submitted. Its own time limit ends it, not ours.
-  const ended = await client.executions.run({ ...submission, timeout: Number.MAX_SAFE_INTEGER });
+  const waiting = client.executions.run({ ...submission, timeout: Number.MAX_SAFE_INTEGER });
+  const ended = await withProgress(io, look, waiting);
   if (context.globals().json) io.out(JSON.stringify(ended, undefined, io.isTty ? 2 : 0));
   if (ended.status !== "completed") throw endedOtherwise(ended);
   if (!context.globals().json) io.out(JSON.stringify(ended.result, undefined, 2));
+}
+
+function describe({ id, status, tasks }: Execution): string {
+  const done = tasks.filter((task) => task.status === "completed" || task.status === "failed").length;
+  return `${id} ${status}: ${done} of ${tasks.length} task${tasks.length === 1 ? "" : "s"}`;
 }
 
 async function readInput(input: string, io: Io): Promise<string> {
