@@ -126,7 +126,7 @@ export async function openRunbook(options: RunbookOptions): Promise<Runbook> {
 }
 
 /** The commands of the first code block below bold words: one a line, or as many lines as it takes. */
-export function commandsBelow(page: string, title: string): string[] {
+function commandsBelow(page: string, title: string): string[] {
   const at = page.indexOf(`**${title}**`);
   if (at < 0) return [];
   const [, indent = "", block = ""] = /^( *)```sh\n([\s\S]*?)^\1```$/m.exec(page.slice(at)) ?? [];
