@@ -139,7 +139,7 @@ function createChannels<Message>(): Channels<Message> {
     },
     emit(name, message) {
       // As with a socket, nobody hears of it before the writer has gone on.
-      queueMicrotask(() => {
+      void Promise.resolve().then(() => {
         for (const { listener } of [...(channels.get(name) ?? [])]) listener(message);
       });
     },

@@ -1,4 +1,5 @@
 import { type CancelTimer, type Clock, onAbort, ParallaxError, type TimeMark } from "@parallax/core";
+import { createTimerQueue, type Timer } from "./timer-queue.ts";
 
 /** How a node's clock differs from true time. */
 export interface NodeClockOptions {
@@ -20,6 +21,8 @@ export interface NodeClock extends Clock {
   setRate(rate: number): void;
   /** The process is gone: its timers are dropped, and it arms none any more. */
   kill(): void;
+  /** Whether the event loop is blocked now. */
+  readonly isStalled: boolean;
   /** How many of its timers are armed. */
   readonly timers: number;
 }
@@ -56,16 +59,10 @@ export interface TimelineOptions {
   readonly promisesOnly?: boolean;
 }
 
-interface Timer {
-  /** When it is due, on the clock that it was armed on. */
-  readonly dueMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
-
 /** A clock as the timeline drives it. */
 interface Driven {
-  readonly timers: ReadonlySet<Timer>;
+  readonly timers: number;
+  readonly isDead: boolean;
   /** The timer that fires next. */
   next(): Due | undefined;
   fire(timer: Timer): void;
@@ -80,7 +77,7 @@ interface Due {
 /** Makes true time. */
 export function createTimeline(options: TimelineOptions = {}): Timeline {
   const { startWallMs = Date.UTC(2026, 0, 1), onStep = () => {}, promisesOnly = false } = options;
-  const clocks: Driven[] = [];
+  let clocks: Driven[] = [];
   let nowMs = 0;
   let armed = 0;
   let steps = 0;
@@ -91,14 +88,22 @@ export function createTimeline(options: TimelineOptions = {}): Timeline {
   }
 
   function nextDue(): (Due & { readonly on: Driven }) | undefined {
-    let next: (Due & { readonly on: Driven }) | undefined;
+    let next: Due | undefined;
+    let nextOn: Driven | undefined;
+    let firstMs = Number.POSITIVE_INFINITY;
+    let dead = 0;
     for (const on of clocks) {
+      if (on.isDead) dead += 1;
       const due = on.next();
       if (!due) continue;
-      const atMs = Math.max(nowMs, due.atMs);
-      if (!next || isEarlier({ ...due, atMs }, next)) next = { on, timer: due.timer, atMs };
+      const atMs = Math.max(due.atMs, nowMs);
+      if (atMs > firstMs || (atMs === firstMs && next && next.timer.order < due.timer.order)) continue;
+      next = due;
+      nextOn = on;
+      firstMs = atMs;
     }
-    return next;
+    if (dead > 0) clocks = clocks.filter(({ isDead }) => !isDead);
+    return next && nextOn && { on: nextOn, timer: next.timer, atMs: firstMs };
   }
 
   /** Runs timers up to `untilMs`; true as soon as `isDone`. */
@@ -120,7 +125,7 @@ export function createTimeline(options: TimelineOptions = {}): Timeline {
       return nowMs;
     },
     get timers() {
-      return clocks.reduce((count, { timers }) => count + timers.size, 0);
+      return clocks.reduce((count, { timers }) => count + timers, 0);
     },
     clock(clockOptions = {}) {
       const { clock, driven } = createNodeClock(clockOptions, startWallMs, {
@@ -150,10 +155,6 @@ export function createTimeline(options: TimelineOptions = {}): Timeline {
   return timeline;
 }
 
-function isEarlier(one: Due, other: Due): boolean {
-  return one.atMs < other.atMs || (one.atMs === other.atMs && one.timer.order < other.timer.order);
-}
-
 interface TrueTime {
   now(): number;
   /** Rises with each timer, so that those of one moment fire in the order of their arming. */
@@ -165,7 +166,7 @@ function createNodeClock(
   startWallMs: number,
   time: TrueTime,
 ): { readonly clock: NodeClock; readonly driven: Driven } {
-  const timers = new Set<Timer>();
+  const timers = createTimerQueue();
   let rate = initialRate;
   // At true time `sinceMs`, which a sleeping machine has before it, the monotonic clock shows `monotonicMs`.
   let sinceMs = time.now();
@@ -184,16 +185,17 @@ function createNodeClock(
   const mark = (): TimeMark => ({ monotonicMs: now(), bootMs: boot(), wallMs: wall() });
 
   function after(ms: number, run: () => void): CancelTimer {
-    const timer: Timer = { dueMs: now() + Math.max(0, ms), order: time.order(), run };
-    if (!isDead) timers.add(timer);
+    const timer: Timer = { dueMs: now() + Math.max(0, ms), order: time.order(), run, cancelled: isDead };
+    if (isDead) return () => {};
+    timers.add(timer);
     next = "unknown";
     return () => {
-      if (timers.delete(timer)) next = "unknown";
+      if (timers.remove(timer)) next = "unknown";
     };
   }
 
   function fire(timer: Timer): void {
-    timers.delete(timer);
+    timers.remove(timer);
     next = "unknown";
     // No rounding may make a clock show less than the time that its timer was armed for.
     if (now() < timer.dueMs) {
@@ -248,24 +250,32 @@ function createNodeClock(
       timers.clear();
       next = "unknown";
     },
+    get isStalled() {
+      return time.now() < stalledUntilMs;
+    },
     get timers() {
       return timers.size;
     },
   };
   function findNext(): Due | undefined {
-    let found: Due | undefined;
-    for (const timer of timers) {
-      const atMs = Math.max(stalledUntilMs, sinceMs + (timer.dueMs - monotonicMs) / rate);
-      if (!found || isEarlier({ timer, atMs }, found)) found = { timer, atMs };
-    }
-    return found;
+    const timer = timers.first();
+    return timer && { timer, atMs: Math.max(stalledUntilMs, sinceMs + (timer.dueMs - monotonicMs) / rate) };
   }
 
-  function nextTimer(): Due | undefined {
-    if (next === "unknown") next = findNext();
-    return next;
-  }
-  return { clock, driven: { timers, fire, next: nextTimer } };
+  const driven: Driven = {
+    get timers() {
+      return timers.size;
+    },
+    get isDead() {
+      return isDead;
+    },
+    fire,
+    next() {
+      if (next === "unknown") next = findNext();
+      return next;
+    },
+  };
+  return { clock, driven };
 }
 
 function sleepOn(after: Clock["after"], ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -289,7 +299,10 @@ function settlePromises(): Promise<void> {
 
 /** A tick also runs only once no microtask is left, if it is asked for from within one, and it costs no turn of the event loop. */
 function settleQuickly(): Promise<void> {
-  return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
+  return new Promise((resolve) => {
+    // Dearer, as it keeps an async context: queueMicrotask.
+    void Promise.resolve().then(() => process.nextTick(resolve));
+  });
 }
 
 /** So often the event loop gets its turn all the same: whoever runs the tests wants to hear from them. */
