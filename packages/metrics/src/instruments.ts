@@ -22,7 +22,7 @@ export interface Instruments extends Omit<Metrics, "expose" | "gauge" | "counter
 /** Makes the instruments in a registry of their own: two nodes in one process do not meet. */
 export function createInstruments(options: { readonly processFigures: boolean }): Instruments {
   const registry = new Registry();
-  if (options.processFigures) watchProcess(registry);
+  const registries = options.processFigures ? [figuresOfProcess(), registry] : [registry];
   return {
     ...requestInstruments(registry),
     ...workInstruments(registry),
@@ -32,13 +32,15 @@ export function createInstruments(options: { readonly processFigures: boolean })
       const pause = createPauses();
       const families: Family[] = [];
       // One after the other, where the registry itself would read them all at once.
-      for (const { name } of registry.getMetricsAsArray()) {
-        const metric = registry.getSingleMetric(name);
-        if (metric) families.push(await familyOf(await metric.get(), pause));
+      for (const from of registries) {
+        for (const { name } of from.getMetricsAsArray()) {
+          const metric = from.getSingleMetric(name);
+          if (metric) families.push(await familyOf(await metric.get(), pause));
+        }
       }
       return families;
     },
-    has: (name) => registry.getSingleMetric(name) !== undefined,
+    has: (name) => registries.some((from) => from.getSingleMetric(name) !== undefined),
     close: () => registry.clear(),
   };
 }
@@ -172,6 +174,17 @@ function socketInstruments(
     countConnection: () => connections.inc(),
     countDisconnect: (code) => disconnects.inc({ code: boundCode(String(code)) }),
   };
+}
+
+let ofProcess: Registry | undefined;
+
+/** All nodes of a process show the same ones: what they are watched with is never stopped, and runs once. */
+function figuresOfProcess(): Registry {
+  if (!ofProcess) {
+    ofProcess = new Registry();
+    watchProcess(ofProcess);
+  }
+  return ofProcess;
 }
 
 /** CPU, memory, garbage collection and loop lag by prom-client; the loop's busy time as counters, whose rate is its utilization. */
