@@ -1,4 +1,4 @@
-import { type Clock, isParallaxError, type Logger, type Unsubscribe } from "@parallax/core";
+import { type Clock, isParallaxError, type Logger, onAbort, type Unsubscribe } from "@parallax/core";
 import type { Term } from "@parallax/leader-election";
 import type { StateStore } from "@parallax/state-store";
 
@@ -28,10 +28,10 @@ export function createLeadership(options: DutiesOptions): (term: Term) => Promis
   const { store, duties, clock, logger, onRun } = options;
 
   async function runDuty(duty: Duty, term: Term): Promise<void> {
-    let woken = new AbortController();
-    const forget = duty.wakes?.(() => woken.abort());
+    const rest = createRest(clock);
+    const forget = duty.wakes?.(rest.wake);
     while (!term.signal.aborted) {
-      woken = new AbortController();
+      rest.begin();
       const startedMs = clock.now();
       let ok = true;
       try {
@@ -43,7 +43,7 @@ export function createLeadership(options: DutiesOptions): (term: Term) => Promis
         logger.warn("a duty failed; it runs again", { duty: duty.name, error });
       }
       onRun?.(duty.name, clock.now() - startedMs, ok);
-      await clock.sleep(duty.everyMs, AbortSignal.any([term.signal, woken.signal])).catch(ignoreAbort);
+      await rest.over(duty.everyMs, term.signal);
     }
     forget?.();
   }
@@ -73,6 +73,37 @@ export function createLeadership(options: DutiesOptions): (term: Term) => Promis
         term.signal.addEventListener("abort", () => resolve(), { once: true }),
       );
     logger.debug("the duties have ended", { term: term.token });
+  };
+}
+
+/** The time between two runs of a duty: whoever wakes it during a run has it follow at once. */
+function createRest(clock: Clock): {
+  begin(): void;
+  wake(): void;
+  over(ms: number, signal: AbortSignal): Promise<void>;
+} {
+  let isWoken = false;
+  let end = (): void => {};
+  return {
+    begin() {
+      isWoken = false;
+    },
+    wake() {
+      isWoken = true;
+      end();
+    },
+    async over(ms, signal) {
+      if (isWoken || signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        end = () => {
+          cancel();
+          forget();
+          resolve();
+        };
+        const cancel = clock.after(ms, end);
+        const forget = onAbort(signal, end);
+      });
+    },
   };
 }
 

@@ -17,8 +17,14 @@ export interface Schemas {
 }
 
 export function createSchemas(): Schemas {
-  const ajv = new Ajv2020({ strict: false, allErrors: true, addUsedSchema: false });
+  let made: Ajv2020 | undefined;
   const compiled = new Map<string, ValidateFunction>();
+
+  /** Made when it is first asked for: it reads the draft's own schemas, and many patterns have none. */
+  function validator(): Ajv2020 {
+    made ??= new Ajv2020({ strict: false, allErrors: true, addUsedSchema: false });
+    return made;
+  }
 
   function compile(schema: Readonly<Record<string, unknown>>): ValidateFunction {
     const key = canonicalJson(schema);
@@ -27,11 +33,12 @@ export function createSchemas(): Schemas {
     const [oldest] = compiled.keys();
     if (compiled.size >= cacheSize && oldest !== undefined) compiled.delete(oldest);
     const copy = { ...schema };
-    const made = ajv.compile(copy);
+    const ajv = validator();
+    const validate = ajv.compile(copy);
     // What it remembers itself is neither bounded nor replaced by a later schema of the same $id.
     ajv.removeSchema(copy);
-    compiled.set(key, made);
-    return made;
+    compiled.set(key, validate);
+    return validate;
   }
 
   function problem(
@@ -41,7 +48,8 @@ export function createSchemas(): Schemas {
   ): string | undefined {
     if (schema === undefined) return undefined;
     const validate = compile(schema);
-    return validate(value) ? undefined : ajv.errorsText(validate.errors, { dataVar: name, separator: "; " });
+    if (validate(value)) return undefined;
+    return validator().errorsText(validate.errors, { dataVar: name, separator: "; " });
   }
 
   return {
