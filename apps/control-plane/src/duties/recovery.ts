@@ -71,7 +71,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
 
   /** L9: right by itself, for it rests on the end of an incarnation, which cannot be undone. */
   async function handOver(
-    { id, value, version }: Stored<ExecutionRecord>,
+    { id, value, version, updatedAtMs }: Stored<ExecutionRecord>,
     owner: string,
     heir: Owner,
     lastSeenMs: number | undefined,
@@ -80,8 +80,9 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
     const condition = { where: { owner }, version, fence: term.token };
     const adoptions = value.adoptions + (value.status === "pending" ? 0 : 1);
     if (adoptions >= poisonedAt) return poison(id, { ...value, adoptions }, condition);
-    // X8: the time without a living owner does not count.
-    const ownerlessMs = lastSeenMs === undefined ? 0 : Math.max(0, storeTime.now() - lastSeenMs);
+    // X8: the time without a living owner does not count. Of one whose row is gone, as after a fast restart, the last write is
+    // the last that is known.
+    const ownerlessMs = Math.max(0, storeTime.now() - (lastSeenMs ?? updatedAtMs));
     const set = { nodeId: heir.nodeId, owner: heir.owner, adoptions };
     const result = await executions.update(
       id,

@@ -195,6 +195,14 @@ describe("recovery", () => {
     expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 16_000);
   });
 
+  it("pushes it back by the time since the last write of an owner whose row is gone, as after a fast restart (X8)", async () => {
+    await own("exec_1", "node-0#before");
+    members.ended.add("before");
+    await clock.advance(20_000);
+    await duty.run(term);
+    expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 20_000);
+  });
+
   it("counts adoptions of what was under way, and none of what only waited (X7)", async () => {
     await own("exec_1", "node-2#c", { status: "running" });
     await own("exec_2", "node-2#c");
