@@ -9,6 +9,8 @@ export interface StoreTime {
   now(): number;
   /** An answer of the store said that it is `storeTimeMs` there. */
   observe(storeTimeMs: number): void;
+  /** For how long in all the store was away, as far as somebody watches it; in ms. */
+  outageMs(): number;
 }
 
 export function createStoreTime(clock: Clock, storeTimeMs: number): StoreTime {
@@ -18,5 +20,6 @@ export function createStoreTime(clock: Clock, storeTimeMs: number): StoreTime {
     observe(observedMs) {
       offsetMs = observedMs - clock.now();
     },
+    outageMs: () => 0,
   };
 }

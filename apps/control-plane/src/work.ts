@@ -13,7 +13,7 @@ import { type Catalog, createCatalog } from "./executions/catalog.ts";
 import { createDispatcher, type Dispatcher } from "./executions/dispatcher.ts";
 import { createExchange, type Exchange } from "./executions/exchange.ts";
 import { createFinals, type Finals } from "./executions/finals.ts";
-import { createFunctionRunner } from "./executions/function-runner.ts";
+import type { FunctionRunner } from "./executions/function-runner.ts";
 import { createJournal } from "./executions/journal.ts";
 import { createOwnership, type Ownership } from "./executions/ownership.ts";
 import type { ExecutionRecord } from "./executions/record.ts";
@@ -37,6 +37,8 @@ export interface WorkOptions {
   readonly storeTime: StoreTime;
   readonly logger: Logger;
   readonly functions: Functions;
+  /** Runs functions of users. Ended with the work. */
+  readonly runner: FunctionRunner;
   readonly isDraining: () => boolean;
   /** M3: the cluster does not hear this node. */
   readonly isCutOff: () => boolean;
@@ -73,7 +75,7 @@ export function createWork(options: WorkOptions): Work {
   const { executions, agents } = collections;
   const reconnectGraceMs = config.agents.reconnectGrace;
   const base = { nodeId, clock, random, storeTime, logger, executions, reconnectGraceMs };
-  const { functions } = options;
+  const { functions, runner } = options;
   const peers = createPeers({ nodeId, membership, bus, logger, functions: functions.hashes });
   const owner = (): string => peers.self().owner;
 
@@ -95,7 +97,6 @@ export function createWork(options: WorkOptions): Work {
   });
   const journal = tracing.journal(createJournal({ ...base, retentionMs: config.executions.retention }));
   const schemas = createSchemas();
-  const runner = createFunctionRunner({ clock });
   const room = (): number => Math.max(0, config.executions.maxOpen - ownership.open);
   const ownership = createOwnership({
     ...base,

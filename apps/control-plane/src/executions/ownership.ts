@@ -7,6 +7,7 @@ import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Aggregator } from "./aggregator.ts";
 import type { Broker, Courier } from "./broker.ts";
+import { waitBeforeMs } from "./counted-time.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { createEnds, putIn } from "./ends.ts";
 import { createHandOver } from "./hand-over.ts";
@@ -102,7 +103,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     const driver = drivers.get(id);
     // Two loads may meet; what only the second one saw must not be lost.
     if (driver) for (const letter of letters) driver.push(letter);
-    else if (stored) drive(id, stored.value, stored.version, letters);
+    else if (stored) giveBackWait(stored, drive(id, stored.value, stored.version, letters));
   }
 
   /** The versions of what the index says that this node owns. */
@@ -150,7 +151,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   async function dropOrRestore(id: string): Promise<void> {
     const stored = await executions.get(id);
     if (!stored) drivers.get(id)?.restore();
-    else if (stored.value.owner !== owner()) drivers.get(id)?.drop();
+    // X6: an end is this node's own, whose answer is on its way, and has to be remembered with it.
+    else if (stored.value.owner !== owner() && !isFinal(stored.value.status)) drivers.get(id)?.drop();
   }
 
   /** A result that does not fit the pattern's schema is a failed attempt. */
@@ -295,6 +297,15 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   };
 
   return ownership;
+}
+
+/** X8: nobody has driven it yet, and its submitter may have waited for a store that was away. */
+function giveBackWait(
+  { value, version, createdAtMs }: Stored<ExecutionRecord>,
+  driver: Driver | undefined,
+): void {
+  const byMs = version === 1 ? waitBeforeMs(value, createdAtMs) : 0;
+  if (byMs > 0) driver?.push({ kind: "extended", byMs });
 }
 
 /** Whether the letter's agent was asked for this attempt, as far as the record knows. */

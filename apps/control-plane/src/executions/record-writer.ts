@@ -1,6 +1,7 @@
 import { type Logger, ParallaxError } from "@parallax/core";
 import type { CreateOutcome, DepositOutcome } from "@parallax/state-store";
 import type { ExecutionState } from "./advance.ts";
+import { waitBeforeMs } from "./counted-time.ts";
 import { createDeferred } from "./deferred.ts";
 import { createDeposit, type Deposit, type Enclosure } from "./deposit.ts";
 import type { Journal, JournalChange, JournalOutcome } from "./journal.ts";
@@ -65,7 +66,7 @@ export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
       if (result.outcome !== "created") return { outcome: "not-ours" };
       ({ version } = result);
       written = record;
-      return { outcome: "written", version, outageMs: 0 };
+      return { outcome: "written", version, outageMs: waitBeforeMs(record, result.storeTimeMs) };
     } catch (error) {
       // Whoever submitted it is told; whether there is a record, a look at the index shows.
       creation.reject(error);

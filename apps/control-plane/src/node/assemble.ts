@@ -13,11 +13,13 @@ import { createLeadership } from "../duties/duties.ts";
 import { collectionDuty, sessionDuty } from "../duties/housekeeping.ts";
 import { createOwnerCheck } from "../duties/owner-check.ts";
 import { recoveryDuty } from "../duties/recovery.ts";
+import { type CountedTime, createCountedTime } from "../executions/counted-time.ts";
+import { createFunctionRunner, type FunctionRunner } from "../executions/function-runner.ts";
 import { type ClusterMetrics, createClusterMetrics } from "../observe/cluster-metrics.ts";
 import { measureRecords } from "../observe/measured-records.ts";
 import { createNodeMetrics, observeExecution } from "../observe/node-metrics.ts";
 import { createWorkTracing, type WorkTracing } from "../observe/traced-work.ts";
-import { readFunctions } from "../patterns/functions.ts";
+import { type Functions, readFunctions } from "../patterns/functions.ts";
 import { createStoreTime, type StoreTime } from "../store-time.ts";
 import { watchHealth } from "../watch-health.ts";
 import { createWork, type Work } from "../work.ts";
@@ -32,6 +34,10 @@ export interface NodeContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** The functions of users that it has. Default: those of its directory of patterns. */
+  readonly functions?: Functions;
+  /** Runs them. Default: in worker threads. */
+  readonly runner?: FunctionRunner;
 }
 
 /** Everything that a node consists of, composed and not yet running. */
@@ -40,6 +46,7 @@ export interface NodeParts extends NodeContext, ClusterParts {
   readonly store: StateStore;
   readonly collections: Collections;
   readonly storeTime: StoreTime;
+  readonly countedTime: CountedTime;
   readonly work: Work;
   readonly health: Health;
   readonly metrics: Metrics;
@@ -68,9 +75,13 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const store = createStateStore({ backend, bus, batchSize, defaults, ...common });
   const collections = openCollections(store);
   const storeTime = createStoreTime(clock, await store.time());
+  const onOutage = (byMs: number): void => {
+    for (const driver of work.ownership.drivers()) driver.push({ kind: "extended", byMs });
+  };
+  const countedTime = createCountedTime({ clock, storeTime, checkIntervalMs, onOutage });
 
   const tracing = createWorkTracing(createTracing("@parallax/control-plane"), context.nodeId);
-  const functions = await readFunctions(config.patterns.directory);
+  const functions = context.functions ?? (await readFunctions(config.patterns.directory));
   const abilities = () => ({ room: work.room(), functions: functions.hashes });
   const cluster = createClusterParts({ ...context, load: () => loadOf(work), abilities });
   const { election, membership, standing } = cluster;
@@ -80,8 +91,9 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     collections,
     bus,
     membership,
-    storeTime,
+    storeTime: countedTime,
     functions,
+    runner: context.runner ?? createFunctionRunner({ clock }),
     isDraining,
     isCutOff: () => standing.isCutOff,
     onFinished: (record) => observeExecution(metrics, record),
@@ -114,7 +126,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   return {
     ...context,
     ...cluster,
-    ...{ bus, store, collections, storeTime, work, health },
+    ...{ bus, store, collections, storeTime, countedTime, work, health },
     ...{ metrics, tracing, clusterMetrics, candidacy, drain, traffic },
   };
 }

@@ -91,8 +91,10 @@ async function keepReconciled(node: NodeParts, stop: AbortSignal): Promise<void>
   }
 }
 
-async function lookAtRecords({ work, collections, storeTime, config }: NodeParts): Promise<void> {
+async function lookAtRecords(node: NodeParts): Promise<void> {
+  const { work, collections, storeTime, countedTime, config } = node;
   await work.ownership.reconcile();
+  countedTime.answered();
   await auditAgents(work.ownership.drivers(), {
     agents: collections.agents,
     storeTime,

@@ -40,6 +40,7 @@ let places: Map<string, Place>;
 let messages: string[];
 let lost: RegExp | undefined;
 let isStoreAway: boolean;
+let areAnswersLost: boolean;
 /** Holds back what was read from an inbox. */
 let holdInbox: () => Promise<void>;
 
@@ -48,7 +49,9 @@ function place(nodeId: string): Place {
     shared,
     link: async (run) => {
       if (isStoreAway) throw new ParallaxError("timeout", "the store is away");
-      return run();
+      const answer = run();
+      if (areAnswersLost) throw new ParallaxError("timeout", "its answer was lost");
+      return answer;
     },
   });
   const executions = {
@@ -119,7 +122,8 @@ describe("the ownership of executions", () => {
 
   beforeEach(() => {
     clock = createVirtualClock({ startWallMs: startMs });
-    [shared, places, messages, lost, isStoreAway] = [sharedMemory(clock), new Map(), [], undefined, false];
+    [shared, places, messages, lost] = [sharedMemory(clock), new Map(), [], undefined];
+    isStoreAway = areAnswersLost = false;
     holdInbox = async () => {};
     here = place("here");
     there = place("there");
@@ -314,6 +318,15 @@ describe("the ownership of executions", () => {
       expect(here.ownership.open).toBe(1);
     });
 
+    it("gives back the time for which a submitter waited for the store (X8)", async () => {
+      await clock.advance(20_000);
+      const waiting = recordOf(id, { owner: there.owner, nodeId: "there" });
+      await here.store.collections.executions.create(id, waiting);
+      await there.ownership.reconcile();
+      await clock.settle();
+      expect((await read()).deadlineAtMs).toBe(waiting.deadlineAtMs + 20_000);
+    });
+
     it("takes up more than one page", async () => {
       const { executions } = here.store.collections;
       for (let index = 0; index < 1203; index += 1)
@@ -409,6 +422,24 @@ describe("the ownership of executions", () => {
 
     it("is written again when its record is gone altogether", async () => {
       const ended = await endAndRewind();
+      shared.space.drop();
+      await here.ownership.recheck();
+      await clock.settle();
+      expect(await read()).toEqual(ended);
+    });
+
+    it("is written again where its first answer was lost, and somebody looked before it was repeated", async () => {
+      await start(here);
+      await grant(here);
+      areAnswersLost = true;
+      const delivered = here.ownership.deliver(result());
+      await clock.settle();
+      areAnswersLost = false;
+      const ended = await read();
+      expect(ended.status).toBe("completed");
+      await here.ownership.reconcile();
+      await clock.advance(5000);
+      await delivered.catch(() => {});
       shared.space.drop();
       await here.ownership.recheck();
       await clock.settle();
