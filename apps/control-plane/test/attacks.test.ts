@@ -127,10 +127,10 @@ describe("attacks in ordinary operation", () => {
     await at.put({ name: "three", agents: { min: 3, max: 3 } });
     const id = await at.submit(0, "three");
     await at.until("it running", isRunning(at, id));
-    at.store.remember();
+    const goBack = at.store.remember();
     const before = await at.ended(id);
     const begun = at.agents.flatMap((agent) => agent.begun).length;
-    at.store.rollBack(0);
+    goBack();
     expect((await at.read(id)).status, "the end was taken back").toBe("running");
     expect(await at.ended(id)).toEqual(before);
     expect(at.agents.flatMap((agent) => agent.begun)).toHaveLength(begun);
@@ -140,10 +140,10 @@ describe("attacks in ordinary operation", () => {
     const at = await scriptedCluster({ nodes: 2, agents: 1 });
     await at.put({ name: "one" });
     await at.timeline.advance(3000);
-    at.store.remember();
+    const goBack = at.store.remember();
     const id = await at.submit(0, "one");
     const { status, result } = await at.ended(id);
-    at.store.rollBack(0);
+    goBack();
     const { executions } = at.node(1).collections;
     const reading = executions.get(id);
     await at.timeline.advance(10);

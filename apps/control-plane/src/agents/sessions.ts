@@ -1,4 +1,4 @@
-import { type Clock, randomId } from "@parallax/core";
+import { type Clock, type Random, randomId, systemRandom } from "@parallax/core";
 import type { HelloFrame } from "@parallax/protocol";
 import type { Collection, Stored } from "@parallax/state-store";
 import type { AgentRecord } from "./record.ts";
@@ -11,6 +11,7 @@ export interface SessionsOptions {
   /** The name under which this process owns things. */
   readonly owner: () => string;
   readonly clock: Clock;
+  readonly random?: Random;
   /** How long a session outlives its connection, in ms. */
   readonly reconnectGraceMs: number;
 }
@@ -46,7 +47,7 @@ export interface Sessions {
 const maxConflicts = 5;
 
 export function createSessions(options: SessionsOptions): Sessions {
-  const { agents, tokens, nodeId, owner, clock, reconnectGraceMs } = options;
+  const { agents, tokens, nodeId, owner, clock, random = systemRandom, reconnectGraceMs } = options;
 
   function recordOf(hello: HelloFrame): AgentRecord {
     return {
@@ -63,7 +64,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   async function openNew(hello: HelloFrame): Promise<Opened> {
-    const agentId = randomId("agent_");
+    const agentId = randomId("agent_", random);
     const record = recordOf(hello);
     const resumeToken = await tokens.issue(agentId);
     await agents.create(agentId, record, { event: eventOf("agent-connected", agentId, record) });

@@ -35,11 +35,12 @@ export async function scriptedCluster(options: {
 }): Promise<ScriptedCluster> {
   const random = seededRandom(7);
   const timeline = createTimeline();
+  const outside = timeline.clock();
   const store = createSharedStore(timeline, random);
   const places = Array.from({ length: options.nodes }, (_, index) =>
     createPlace({
       id: `node-${index}`,
-      ...{ timeline, random, backendsFor: store.backendsFor, messagesGetThrough: () => true },
+      ...{ timeline, random, store, network: { clock: outside, random, messageDelayMs: () => 0 } },
       ...(options.settings ? { settings: options.settings } : {}),
     }),
   );
@@ -81,7 +82,7 @@ export async function scriptedCluster(options: {
   );
   const longestMs = options.taskMs ?? 500;
   const agents = Array.from({ length: options.agents }, (_, index) =>
-    startAgent({ name: `agent-${index}`, seed: index, timeline, doors, longestMs }),
+    startAgent({ name: `agent-${index}`, seed: index, timeline, outside, doors, longestMs }),
   );
   await until(
     "every agent being connected",

@@ -1,10 +1,14 @@
-import { isParallaxError, type Logger, noopLogger, seededRandom } from "@parallax/core";
-import { createTimeline, type Timeline } from "@parallax/testing";
-import { isFinal } from "../../src/executions/record.ts";
-import { type SimulatedAgent, startAgent } from "./agents.ts";
+import { isParallaxError, seededRandom } from "@parallax/core";
+import { createTimeline } from "@parallax/testing";
+import { incarnationOf, isFinal } from "../../src/executions/record.ts";
+import { startAgent } from "./agents.ts";
 import { createPlace, createSharedStore, type Place } from "./cluster.ts";
-import type { Fault, FaultKind, Scenario, Wish } from "./scenario.ts";
-import { type Counts, count, createWatch } from "./watch.ts";
+import { actions } from "./faults.ts";
+import type { Scenario, Wish } from "./scenario.ts";
+import { storyLogger } from "./story.ts";
+import { type Counts, count, createWatch, type Watch } from "./watch.ts";
+import type { Network } from "./wire.ts";
+import { createFates, type Loss, ownerOf, type World } from "./world.ts";
 
 export interface History {
   /** What broke a promise, one line each; none: all were kept. */
@@ -17,205 +21,241 @@ export interface History {
 
 /** Everything ends this long after the last fault, or hangs. */
 const limitMs = 240_000;
+/** Within this time of a fail-over an owner that lives has written anew what it took back. */
+const rewrittenMs = 10_000;
+const tickMs = 500;
+
+export interface SimulateOptions {
+  /** Is told what happens, line by line. */
+  readonly tell?: (line: string) => void;
+}
 
 /** Plays one history to its end. The same scenario gives the same history. */
 export async function simulate(
   scenario: Scenario,
   counts: Counts,
-  logger: Logger = noopLogger,
+  options: SimulateOptions = {},
 ): Promise<History> {
-  const random = seededRandom(scenario.seed + 1);
-  let look = (): void => {};
-  const timeline = createTimeline({ onStep: () => look() });
-  const store = createSharedStore(timeline, random);
-  let messagesLost = 0;
-  const dead = new Set<string>();
-  const places: Place[] = Array.from({ length: scenario.nodes }, (_, index) =>
-    createPlace({
-      id: `node-${index}`,
-      timeline,
-      random,
-      backendsFor: store.backendsFor,
-      messagesGetThrough: () => messagesLost === 0 || random.next() < 0.5,
-      logger,
-    }),
-  );
-  const doors = () => places.flatMap((place) => place.door ?? []);
-  const agents = Array.from({ length: scenario.agents }, (_, index) =>
-    startAgent({ name: `agent-${index}`, seed: scenario.seed * 10 + index, timeline, doors, failing: 0.02 }),
-  );
-  let rolledBack = 0;
-  const watch = createWatch({
-    space: store.records,
-    counts,
-    isAlive: (owner) => !dead.has(owner),
-    mayLackLetters: () => rolledBack > 0,
-  });
-  look = watch.look;
-
-  const crash = (place: Place): void => {
-    const { node } = place;
-    if (node) dead.add(node.work.peers.self().owner);
-    place.crash();
-  };
-  const world: World = {
-    timeline,
-    places,
-    agents,
-    crash,
-    store,
-    loseMessages(ms) {
-      messagesLost += 1;
-      timeline.clock().after(ms, () => (messagesLost -= 1));
-    },
-    rollBack(ms) {
-      rolledBack += 1;
-      store.rollBack(ms);
-    },
-  };
-
-  const outside = timeline.clock();
-  for (const place of places) place.start();
+  const history = begin(scenario, counts, options);
+  const { world, watch, accepted } = history;
+  const { timeline, outside } = world;
   for (const fault of scenario.faults) {
     outside.after(fault.atMs, () => {
       count(counts, `fault: ${fault.kind}`);
+      world.tell(`FAULT ${fault.kind} node ${fault.node} agent ${fault.agent} ${fault.ms} ms`);
       actions[fault.kind](world, fault);
     });
+    if (fault.kind !== "store rolled back") continue;
+    let restore = (): void => {};
+    outside.after(fault.atMs - fault.ms, () => (restore = world.store.remember()));
+    outside.after(fault.atMs, () => world.forget(restore));
   }
-  const accepted = new Map<string, Wish>();
-  for (const wish of scenario.wishes) outside.after(wish.atMs, () => void ask(world, wish, accepted));
-  const remembering = scenario.faults.some(({ kind }) => kind === "store rolled back");
-  if (remembering) outside.every(100, store.remember);
+  for (const wish of scenario.wishes) outside.after(wish.atMs, () => void ask(world, watch, wish, accepted));
 
+  const isStored = (id: string): boolean => world.store.records.shelf(0, "execution").records.has(id);
   const over = (): boolean =>
     accepted.size === scenario.wishes.length &&
-    [...watch.seen.values()].every(({ record }) => isFinal(record.status));
-  const calmMs = Math.max(...scenario.faults.map(({ atMs, ms }) => atMs + ms)) + 4000;
+    [...watch.seen].every(([id, { status }]) => isFinal(status) || !isStored(id));
+  const calmMs = Math.max(...scenario.faults.map(({ atMs, ms }) => atMs + ms)) + 2000;
   while (!(timeline.nowMs > calmMs && over()) && timeline.nowMs < calmMs + limitMs)
-    await timeline.advance(500);
+    await timeline.advance(1000);
+  for (const place of world.places) place.crash();
+  for (const agent of world.agents) agent.stop();
+  return judge(scenario, history);
+}
 
+interface Beginning {
+  readonly world: World;
+  readonly watch: Watch;
+  readonly accepted: Map<string, Wish>;
+  readonly losses: Map<string, Loss[]>;
+}
+
+function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOptions): Beginning {
+  const random = seededRandom(scenario.seed + 1);
+  let isDirty = false;
+  const waits = new Set<() => void>();
+  const timeline = createTimeline({
+    promisesOnly: true,
+    onStep() {
+      if (isDirty) {
+        isDirty = false;
+        watch.look();
+      }
+      for (const wait of waits) wait();
+    },
+  });
+  const tell = (line: string): void => write?.(`${(timeline.nowMs / 1000).toFixed(3).padStart(8)} ${line}`);
+  const outside = timeline.clock();
+  const fates = createFates(() => timeline.nowMs);
+  const store = createSharedStore(timeline, random, () => (isDirty = true));
+  const losses = new Map<string, Loss[]>();
+  const network: Network & { lossy: number; lateMs: number } = {
+    clock: outside,
+    random,
+    lossy: 0,
+    lateMs: 0,
+    messageDelayMs() {
+      if (network.lossy > 0 && random.next() < 0.5) return undefined;
+      return network.lateMs === 0 ? 0 : random.next() * network.lateMs;
+    },
+  };
+  const places: Place[] = Array.from({ length: scenario.nodes }, (_, index) =>
+    createPlace({
+      ...{ id: `node-${index}`, timeline, random, store, network },
+      hasFunction: index !== scenario.without,
+      ...(write ? { logger: storyLogger((line) => tell(`node-${index} ${line}`)) } : {}),
+      onNode: (node) =>
+        node.membership.subscribe((event) => {
+          if (event.type === "ended") fates.note(`node-${index}#${event.incarnation}`, "declared dead");
+        }),
+      onLeft: (node) => fates.note(ownerOf(node), "it has left"),
+    }),
+  );
+  const liveOwners = (): Map<string, Place> =>
+    new Map(places.flatMap((place) => (place.node ? [[ownerOf(place.node), place]] : [])));
+  // Who was declared dead is dead to the cluster, though it may not know yet.
+  store.membership.subscribe(() => {
+    const ended = store.membership.table()?.ended;
+    for (const [owner, place] of liveOwners())
+      if (ended?.has(incarnationOf(owner))) fates.note(owner, stateOf(place));
+  });
+
+  const watch = createWatch({
+    space: store.records,
+    counts,
+    nowMs: () => timeline.nowMs,
+    hasLost: (id) => losses.has(id),
+    isAlone: scenario.nodes === 1,
+    tell,
+    owners: {
+      fateOf: (owner) => fates.of(owner)?.how,
+      reasonOf(owner) {
+        const place = liveOwners().get(owner);
+        if (!place) return "it has left";
+        if (place.isDraining) return "it drains";
+        return scenario.without === undefined ? undefined : "the function is elsewhere";
+      },
+    },
+  });
+  const world: World = {
+    ...{ timeline, outside, random, places, store, fates, network, tell },
+    agents: Array.from({ length: scenario.agents }, (_, index) =>
+      startAgent({
+        ...{ name: `agent-${index}`, seed: scenario.seed * 10 + index, timeline, outside, failing: 0.02 },
+        doors: () => places.flatMap((place) => place.door ?? []),
+        witness: {
+          began: ({ id, attempt }, agentId) => watch.began(id, attempt, agentId),
+          acknowledged: watch.acknowledged,
+        },
+      }),
+    ),
+    crash(place, how) {
+      if (place.node) fates.note(ownerOf(place.node), how);
+      place.crash();
+    },
+    once(condition, withinMs, act) {
+      const untilMs = timeline.nowMs + withinMs;
+      const wait = (): void => {
+        if (timeline.nowMs <= untilMs && !condition()) return;
+        waits.delete(wait);
+        if (timeline.nowMs <= untilMs) outside.after(0, act);
+      };
+      waits.add(wait);
+    },
+    forget(restore) {
+      watch.look();
+      const before = new Map(store.records.shelf(0, "execution").records);
+      restore();
+      const after = store.records.shelf(0, "execution").records;
+      for (const [id, state] of before) {
+        if (after.get(id) === state) continue;
+        const loss = { atMs: timeline.nowMs, owner: watch.seen.get(id)?.owner };
+        losses.set(id, [...(losses.get(id) ?? []), loss]);
+        tell(`LOST ${id} of ${loss.owner}`);
+      }
+    },
+  };
+  outside.every(tickMs, () => {
+    if (store.wire.state !== "up") return;
+    watch.tick(tickMs, (owner) => {
+      const place = places.find(({ node }) => node && ownerOf(node) === owner);
+      return place?.wire?.state === "up" && place.clock?.isStalled === false;
+    });
+  });
+  for (const place of places) place.start();
+  return { world, watch, accepted: new Map(), losses };
+}
+
+function stateOf({ clock, wire }: Place): string {
+  if (clock?.isStalled) return "it stood still";
+  return wire?.state === "up" ? "declared dead" : "it was cut off";
+}
+
+function judge({ wishes }: Scenario, { world, watch, accepted, losses }: Beginning): History {
   const broken: string[] = [];
   let excused = 0;
-  const judge = (id: string, what: string): void => {
-    const owners = watch.seen.get(id)?.owners ?? new Set();
-    // A roll-back and a dead owner together: what the contract says that Redis can lose.
-    if (rolledBack > 0 && [...owners, ...dead].some((owner) => dead.has(owner))) excused += 1;
+  // What the store took back while, or shortly before, its owner was gone: the contract says that Redis can lose it.
+  const isExcused = (id: string): boolean =>
+    (losses.get(id) ?? []).some(({ atMs, owner }) => {
+      const fate = owner === undefined ? undefined : world.fates.of(owner);
+      return fate !== undefined && fate.atMs <= atMs + rewrittenMs;
+    });
+  const accuse = (id: string, what: string): void => {
+    if (isExcused(id)) excused += 1;
     else broken.push(`${id} ${what}`);
   };
-  for (const [id, what] of watch.wrong) judge(id, what);
-  const { records } = store.records.shelf(0, "execution");
-  for (const id of accepted.keys()) if (!records.has(id)) judge(id, "was accepted and is gone");
-  for (const [id, { record }] of watch.seen) {
-    count(counts, `end: ${record.status}${record.error ? ` ${record.error.code}` : ""}`);
-    if (!isFinal(record.status)) judge(id, `never ended: ${record.status} at ${record.owner}`);
-  }
-  if (accepted.size < scenario.wishes.length) broken.push("a submission was never accepted");
-  for (const place of places) place.crash();
-  return { broken, excused, accepted: accepted.size, virtualMs: timeline.nowMs };
+  watch.checkShown();
+  for (const [id, what] of watch.wrong) accuse(id, what);
+  const { records } = world.store.records.shelf(0, "execution");
+  for (const id of accepted.keys()) if (!records.has(id)) accuse(id, "was accepted and is gone");
+  for (const [id, { status, owner }] of watch.seen)
+    if (!isFinal(status) && records.has(id)) broken.push(`${id} never ended: ${status} at ${owner}`);
+  if (accepted.size < wishes.length) broken.push("a submission was never accepted");
+  if (watch.seen.size > wishes.length) broken.push("a repeated submission made another execution");
+  return { broken, excused, accepted: accepted.size, virtualMs: world.timeline.nowMs };
 }
 
-interface World {
-  readonly timeline: Timeline;
-  readonly places: readonly Place[];
-  readonly agents: readonly SimulatedAgent[];
-  readonly store: ReturnType<typeof createSharedStore>;
-  crash(place: Place): void;
-  loseMessages(ms: number): void;
-  rollBack(ms: number): void;
-}
-
-/** Submits until it is accepted, as a client with an idempotency key does; and cancels if it changes its mind. */
-async function ask({ places, timeline }: World, wish: Wish, accepted: Map<string, Wish>): Promise<void> {
-  const clock = timeline.clock();
-  const request = { pattern: wish.pattern, input: wish.key, options: {} };
+/** Submits until it is accepted, as a client with an idempotency key does; waits for its end, or changes its mind. */
+async function ask(world: World, watch: Watch, wish: Wish, accepted: Map<string, Wish>): Promise<void> {
+  const { places, outside } = world;
+  const request = { pattern: wish.pattern, input: wish.input, options: {} };
   for (let attempt = wish.node; ; attempt += 1) {
-    const place = places[attempt % places.length];
-    const node = place?.node;
+    const node = places[attempt % places.length]?.node;
     try {
       if (node && node.health.snapshot().state !== "starting") {
-        const submitting = node.work.catalog.submit({ request, caller: "c", idempotencyKey: wish.key });
+        const submitting = node.work.catalog.submit({ request, caller: "c", idempotencyKey: wish.input.key });
         // A client that hears nothing from a dead node goes elsewhere.
-        const gone = clock.sleep(12_000).then(() => undefined);
+        const gone = outside.sleep(12_000).then(() => undefined);
         const done = await Promise.race([submitting, gone]);
         if (done) {
-          accepted.set(done.execution.id, wish);
-          if (wish.cancelAfterMs === undefined) return;
-          await clock.sleep(wish.cancelAfterMs);
-          place?.node?.work.catalog.cancel(done.execution.id).catch(() => {});
+          const { id } = done.execution;
+          world.tell(`ACCEPTED ${id} ${wish.pattern} ${JSON.stringify(wish.input)} by ${node.nodeId}`);
+          accepted.set(id, wish);
+          await follow(world, watch, wish, id);
           return;
         }
       }
     } catch (error) {
       if (!isParallaxError(error)) throw error;
     }
-    await clock.sleep(500);
+    await outside.sleep(500);
   }
 }
 
-type Action = (world: World, fault: Fault) => void;
-
-function placeOf({ places }: World, index: number): Place {
-  const place = places[index % places.length];
-  if (!place) throw new Error("there is no place");
-  return place;
+async function follow(world: World, watch: Watch, wish: Wish, id: string): Promise<void> {
+  const { places, outside, random } = world;
+  const anywhere = () => places[Math.floor(random.next() * places.length)]?.node;
+  if (wish.cancelAfterMs !== undefined) {
+    await outside.sleep(wish.cancelAfterMs);
+    anywhere()
+      ?.work.catalog.cancel(id)
+      .catch(() => {});
+  }
+  if (!wish.waits) return;
+  const shown = await anywhere()
+    ?.work.catalog.wait(id, 30_000)
+    .catch(() => undefined);
+  if (!shown || !isFinal(shown.status)) return;
+  watch.shown(id, shown.status, shown.error?.code ?? shown.result);
 }
-
-function crashAndReturn(world: World, place: Place, ms: number): void {
-  world.crash(place);
-  world.timeline.clock().after(ms, () => {
-    if (place.wire?.state === "dead") place.start();
-  });
-}
-
-function impair(world: World, place: Place, state: "cut" | "answers lost", ms: number): void {
-  const { wire } = place;
-  if (wire?.state !== "up") return;
-  wire.state = state;
-  world.timeline.clock().after(ms, () => {
-    if (wire.state === state) wire.state = "up";
-  });
-}
-
-const actions: Readonly<Record<FaultKind, Action>> = {
-  "node crashes": (world, { node, ms }) => crashAndReturn(world, placeOf(world, node), ms),
-  "node restarts fast": (world, { node, ms }) => crashAndReturn(world, placeOf(world, node), ms),
-  "two nodes crash": (world, { node, ms }) => {
-    for (const index of [node, node + 1]) crashAndReturn(world, placeOf(world, index), ms);
-  },
-  "all nodes crash": (world, { ms }) => {
-    for (const place of world.places) crashAndReturn(world, place, ms);
-  },
-  "node stands still": (world, { node, ms }) => placeOf(world, node).clock?.stall(ms),
-  "node is drained": (world, { node, ms }) => {
-    const place = placeOf(world, node);
-    const { wire } = place;
-    place.drain();
-    world.timeline.clock().after(3000 + ms, () => {
-      // It has left by now, or else whoever runs it ends it.
-      if (place.wire !== wire) return;
-      world.crash(place);
-      place.start();
-    });
-  },
-  "node cut off from the store": (world, { node, ms }) => impair(world, placeOf(world, node), "cut", ms),
-  "answers of the store lost": (world, { node, ms }) =>
-    impair(world, placeOf(world, node), "answers lost", ms),
-  "messages lost": (world, { ms }) => world.loseMessages(ms),
-  "store away": ({ store, timeline }, { ms }) => {
-    store.wire.state = "cut";
-    timeline.clock().after(ms, () => {
-      store.wire.state = "up";
-    });
-  },
-  "store rolled back": (world, { ms }) => world.rollBack(ms),
-  "agent loses its connection": ({ agents }, { agent }) => agents[agent % agents.length]?.cut(),
-  "agent dies": ({ agents }, { agent, ms }) => agents[agent % agents.length]?.die(ms),
-  "agent slow": ({ agents, timeline }, { agent, ms }) => {
-    const slow = agents[agent % agents.length];
-    if (!slow) return;
-    slow.slowMs = ms;
-    timeline.clock().after(ms, () => {
-      slow.slowMs = 0;
-    });
-  },
-};

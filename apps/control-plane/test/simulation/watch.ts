@@ -1,113 +1,278 @@
 import type { MemoryRecordSpace } from "@parallax/state-store/memory";
 import { z } from "zod";
-import { type ExecutionRecord, executionRecordSchema, isFinal } from "../../src/executions/record.ts";
+import { type ExecutionStatus, isFinal, type Task, taskSchema } from "../../src/executions/record.ts";
+import { answerTo } from "./agents.ts";
+import { merged } from "./functions.ts";
 
-type RecordState =
+export type RecordState =
   ReturnType<MemoryRecordSpace["shelf"]>["records"] extends Map<string, infer State> ? State : never;
 
 /** How often each thing happened. */
 export type Counts = Map<string, number>;
 
-export function count(counts: Counts, what: string): void {
-  counts.set(what, (counts.get(what) ?? 0) + 1);
+export function count(counts: Counts, what: string, times = 1): void {
+  counts.set(what, (counts.get(what) ?? 0) + times);
+}
+
+/** How an execution ended. */
+interface End {
+  readonly status: ExecutionStatus;
+  /** Its result, or the code of its error. */
+  readonly what: string;
 }
 
 /** What is seen of one execution. */
-interface Seen {
+export interface Seen {
   state: RecordState;
-  record: ExecutionRecord;
+  status: ExecutionStatus;
+  tasks: readonly Task[];
+  /** Who has it, or had it last. */
+  owner: string | undefined;
   /** How it ended when that was first seen. */
-  end: { readonly status: string; readonly result: string } | undefined;
-  readonly owners: Set<string>;
+  end: End | undefined;
+  /** Every assignment that was ever journaled: task, attempt and agent. */
+  readonly asked: Set<string>;
+  /** Store time at which the watch has begun to count, and what it has counted: see `tick`. */
+  countedMs: number;
+  readonly startedMs: number;
+}
+
+/** What became of an owner, so that another one may have its executions. */
+export interface OwnerFacts {
+  /** How the process ended, or was declared to have ended; undefined while it counts as alive. */
+  fateOf(owner: string): string | undefined;
+  /** Why a living owner hands over, if it has a reason to. */
+  reasonOf(owner: string): string | undefined;
+}
+
+export interface WatchOptions {
+  readonly space: MemoryRecordSpace;
+  readonly counts: Counts;
+  readonly owners: OwnerFacts;
+  readonly nowMs: () => number;
+  /** Whether the store took back something of this execution. */
+  readonly hasLost: (id: string) => boolean;
+  /** Whether the cluster is a single node. */
+  readonly isAlone: boolean;
+  readonly tell: (line: string) => void;
 }
 
 /** Looks at the records after every step of a history. */
 export interface Watch {
   look(): void;
-  /** What is wrong with how things are now, by execution. */
+  /** `ms` have passed in which owners that live and reach the store could work. */
+  tick(ms: number, works: (owner: string) => boolean): void;
+  /** An agent says that it begins a task. */
+  began(taskId: string, attempt: number, agentId: string | undefined): void;
+  /** An agent was told what became of its answer. */
+  acknowledged(taskId: string, outcome: string): void;
+  /** A client was shown this as the end of an execution. */
+  shown(id: string, status: ExecutionStatus, what: unknown): void;
+  /** What a client was shown as the end has to be the end. */
+  checkShown(): void;
+  /** What is wrong, by execution. */
   readonly wrong: ReadonlyMap<string, string>;
   readonly seen: ReadonlyMap<string, Seen>;
 }
 
-const letterShape = z.object({
+const tasksSchema = z.array(taskSchema);
+const letterSchema = z.object({
   kind: z.string(),
   taskId: z.string().optional(),
   agentId: z.string().optional(),
+  result: z.unknown().optional(),
 });
+const errorSchema = z.object({ code: z.string() });
+const definitionSchema = z.object({
+  timeout: z.string(),
+  agents: z.object({ max: z.number() }),
+  aggregate: z.object({ strategy: z.string() }),
+});
+const statusSchema = z.enum(["pending", "running", "aggregating", "completed", "failed", "cancelled"]);
 
-/** `isAlive` says whether the process of an owner runs: only then is a change of owner a planned one. */
-export function createWatch(options: {
-  readonly space: MemoryRecordSpace;
-  readonly counts: Counts;
-  readonly isAlive: (owner: string) => boolean;
-  /** A roll-back takes letters back that were counted already: the result stays, one of its answers is not shown. */
-  readonly mayLackLetters: () => boolean;
-}): Watch {
-  const { space, counts, isAlive, mayLackLetters } = options;
+/** What an execution keeps from its creation on, above all its definition (X9). */
+const fixed = ["definition", "input", "pattern", "createdAt", "requestDigest", "functionHash"];
+
+/** A task's execution: what stands before its number. */
+function executionOf(taskId: string): string {
+  return taskId.slice(0, taskId.lastIndexOf(":"));
+}
+
+export function createWatch(options: WatchOptions): Watch {
+  const { space, counts, owners, nowMs, hasLost, tell } = options;
   const seen = new Map<string, Seen>();
   const wrong = new Map<string, string>();
-  let last: ReadonlyMap<string, RecordState> = new Map();
+  const ends = new Map<string, End>();
 
-  function note(id: string, state: RecordState): void {
-    const record = executionRecordSchema.parse(fieldsOf(state));
-    const known = seen.get(id);
-    const entry: Seen = known ?? { state, record, end: undefined, owners: new Set() };
-    seen.set(id, entry);
-    if (record.owner !== undefined) entry.owners.add(record.owner);
-    if (known) compare(id, known, record);
-    entry.state = state;
-    entry.record = record;
-    if (!isFinal(record.status)) return;
-    const end = { status: record.status, result: JSON.stringify(record.result ?? record.error?.code) };
-    entry.end ??= end;
-    if (entry.end.status !== end.status || entry.end.result !== end.result)
-      wrong.set(id, `ended as ${entry.end.status} ${entry.end.result}, then as ${end.status} ${end.result}`);
-    checkEnd(id, state, record);
+  function blame(id: string, what: string): void {
+    if (!wrong.has(id)) tell(`WRONG ${id} ${what}`);
+    if (!wrong.has(id)) wrong.set(id, what);
   }
 
-  function compare(id: string, { record: before }: Seen, record: ExecutionRecord): void {
-    if (before.status !== record.status) count(counts, `${before.status} → ${record.status}`);
-    const [from, to] = [before.owner, record.owner];
-    if (from !== undefined && to !== undefined && from !== to)
-      count(counts, `${before.status}: ${isAlive(from) ? "handed over" : "adopted"}`);
-    if (record.error?.code === "poisoned" && record.adoptions < 3) wrong.set(id, "poisoned too early");
+  function note(id: string, state: RecordState): void {
+    const known = seen.get(id);
+    const status = statusSchema.parse(state.fields.get("status"));
+    const isSame = known?.state.fields.get("tasks") === state.fields.get("tasks");
+    const tasks = known && isSame ? known.tasks : tasksSchema.parse(json(state, "tasks"));
+    const owner = state.fields.get("owner");
+    const entry: Seen =
+      known ??
+      ({
+        state,
+        status,
+        tasks,
+        owner,
+        end: undefined,
+        asked: new Set(),
+        countedMs: 0,
+        startedMs: nowMs(),
+      } as const);
+    if (known) compare(id, known, state, status);
+    else {
+      seen.set(id, entry);
+      count(counts, `created ${status}`);
+    }
+    Object.assign(entry, { state, status, tasks, owner: owner ?? entry.owner });
+    for (const task of tasks)
+      for (const [index, { agentId }] of task.assignments.entries())
+        entry.asked.add(`${task.id} ${index + 1} ${agentId}`);
+    checkAgents(id, tasks);
+    if (isFinal(status)) checkEnd(id, entry);
+  }
+
+  function compare(id: string, known: Seen, state: RecordState, status: ExecutionStatus): void {
+    const { state: before } = known;
+    const wentBack = state.version <= before.version && state !== before && state.inbox === before.inbox;
+    if (wentBack && !hasLost(id) && state.version < before.version) blame(id, "went back by itself");
+    for (const field of fixed)
+      if (before.fields.get(field) !== state.fields.get(field)) blame(id, `changed its ${field}`);
+    if (known.status !== status) {
+      const how = isFinal(known.status) ? "taken back" : "became";
+      count(counts, `${known.status} ${how} ${status}`);
+      tell(`${id} ${known.status} ${how} ${status} version ${state.version} at ${state.fields.get("owner")}`);
+    }
+    const [from, to] = [known.owner, state.fields.get("owner")];
+    if (from !== undefined && to !== undefined && from !== to && !isFinal(known.status))
+      changeOfOwner(id, known, state, from, to);
+  }
+
+  /** X1: nothing is taken from an owner that lives, unless it hands it over itself. X7: only what follows a crash counts. */
+  function changeOfOwner(id: string, known: Seen, state: RecordState, from: string, to: string): void {
+    const fate = owners.fateOf(from);
+    const reason = fate ?? owners.reasonOf(from);
+    tell(`${id} ${known.status} goes from ${from} to ${to}: ${reason}`);
+    const how = `${known.status} ${fate === undefined ? "handed over" : "adopted"}`;
+    count(counts, `${how}: ${reason ?? "no reason"}`);
+    if (options.isAlone) count(counts, `${how}: the only node, started again`);
+    if (reason === undefined && !hasLost(id)) blame(id, `was taken from ${from}, which lives`);
+    const counted = Number(state.fields.get("adoptions")) - Number(known.state.fields.get("adoptions"));
+    if (counted > 0 && fate === undefined && !hasLost(id))
+      blame(id, "a planned hand-over counted as a crash");
+  }
+
+  /** X3: no agent has two tasks of an execution whose answers may both count. */
+  function checkAgents(id: string, tasks: readonly Task[]): void {
+    const taskOf = new Map<string, string>();
+    for (const task of tasks)
+      for (const { agentId, refused } of task.assignments) {
+        if (refused) continue;
+        const other = taskOf.get(agentId);
+        if (other !== undefined && other !== task.id) blame(id, `asked ${agentId} for two of its tasks`);
+        taskOf.set(agentId, task.id);
+      }
+  }
+
+  function checkEnd(id: string, entry: Seen): void {
+    const { state, status } = entry;
+    const error = state.fields.has("error") ? errorSchema.parse(json(state, "error")).code : undefined;
+    const end: End = { status, what: error ?? state.fields.get("result") ?? "" };
+    if (!entry.end) {
+      count(counts, `end: ${status}${error === undefined ? "" : ` ${error}`}`);
+      tell(`${id} ended as ${status} ${end.what}`);
+      entry.end = end;
+      if (error === "timeout" || error === "no_agents") checkTime(id, entry);
+    }
+    if (entry.end.status !== end.status || entry.end.what !== end.what)
+      blame(id, `ended as ${entry.end.status} ${entry.end.what}, then as ${end.status} ${end.what}`);
+    if (error === "poisoned" && Number(state.fields.get("adoptions")) < 3) blame(id, "poisoned too early");
+    if (status === "completed") checkResult(id, entry);
+  }
+
+  /** X8: only time in which somebody could work on it counts. */
+  function checkTime(id: string, { state, countedMs }: Seen): void {
+    const { timeout } = definitionSchema.parse(json(state, "definition"));
+    const neededMs = Number.parseFloat(timeout) * 1000;
+    if (countedMs < neededMs - 2500) blame(id, `was out of time after ${countedMs} ms of ${neededMs}`);
   }
 
   /** X3, X4: no agent and no task counts twice, and the result is made of what lies in the inbox. */
-  function checkEnd(id: string, state: RecordState, record: ExecutionRecord): void {
-    if (record.status !== "completed") return;
-    const letters = [...state.inbox.values()].map((text) => letterShape.parse(JSON.parse(text)));
-    const done = new Set(record.tasks.filter(({ status }) => status === "completed").map((task) => task.id));
-    const used = letters.filter(({ kind, taskId }) => kind === "result" && done.has(taskId ?? ""));
-    const isComplete = used.length === done.size || (mayLackLetters() && used.length < done.size);
-    if (!isComplete) wrong.set(id, `${done.size} tasks are done by ${used.length} results`);
-    if (new Set(used.map(({ agentId }) => agentId)).size !== used.length)
-      wrong.set(id, "an agent counted twice");
-    if (record.definition.aggregate.strategy !== "all") return;
-    const { result } = record;
-    const parts = Array.isArray(result) ? result : [];
-    const expected = `done ${JSON.stringify(record.input)}`;
-    if (parts.length !== record.definition.agents.max || parts.some((part) => part !== expected))
-      wrong.set(id, `its result is ${JSON.stringify(result)}`);
+  function checkResult(id: string, { state, tasks }: Seen): void {
+    const letters = [...state.inbox.values()].map((text) => letterSchema.parse(JSON.parse(text)));
+    const done = tasks.filter((task) => task.status === "completed").map((task) => task.id);
+    const used = done.flatMap(
+      (taskId) => letters.find((letter) => letter.kind === "result" && letter.taskId === taskId) ?? [],
+    );
+    // A roll-back takes letters back that were counted already: the result stays, one of its answers is not shown.
+    if (used.length < done.length && !hasLost(id))
+      blame(id, `${done.length} tasks are done by ${used.length} results`);
+    if (new Set(used.map(({ agentId }) => agentId)).size !== used.length) blame(id, "an agent counted twice");
+    const { agents, aggregate } = definitionSchema.parse(json(state, "definition"));
+    const result = json(state, "result");
+    const answer = answerTo(json(state, "input"));
+    const expected: Readonly<Record<string, unknown>> = {
+      all: Array.from({ length: agents.max }, () => answer),
+      function: merged(Array.from({ length: agents.max }, () => answer)),
+      first: answer,
+      quorum: answer,
+    };
+    // Where they don't agree, one of them is the first.
+    if (aggregate.strategy === "first" && typeof result === "string" && result.endsWith(" disagrees")) return;
+    if (JSON.stringify(result) !== JSON.stringify(expected[aggregate.strategy]))
+      blame(id, `its result is ${JSON.stringify(result)}`);
   }
 
   return {
     look() {
-      const { records } = space.shelf(0, "execution");
-      for (const [id, state] of records) if (last.get(id) !== state) note(id, state);
-      last = new Map(records);
+      for (const [id, state] of space.shelf(0, "execution").records)
+        if (seen.get(id)?.state !== state) note(id, state);
+    },
+    tick(ms, works) {
+      for (const entry of seen.values())
+        if (!isFinal(entry.status) && entry.owner !== undefined && works(entry.owner)) entry.countedMs += ms;
+    },
+    began(taskId, attempt, agentId) {
+      const id = executionOf(taskId);
+      const isAsked = seen.get(id)?.asked.has(`${taskId} ${attempt} ${agentId}`);
+      if (!isAsked) blame(id, `${agentId} was given ${taskId} (${attempt}), which nobody has journaled`);
+    },
+    acknowledged(taskId, outcome) {
+      count(counts, `answer ${outcome}`);
+      const id = executionOf(taskId);
+      const entry = seen.get(id);
+      if (!entry || outcome !== "counted" || isFinal(entry.status) || hasLost(id)) return;
+      const isThere = [...entry.state.inbox.values()].some((text) => text.includes(`"${taskId}"`));
+      if (!isThere) blame(id, `an answer to ${taskId} was acknowledged and is not in the inbox`);
+    },
+    shown(id, status, what) {
+      const text = typeof what === "string" ? what : JSON.stringify(what);
+      ends.set(id, { status, what: text ?? "" });
+    },
+    checkShown() {
+      for (const [id, { status, what }] of ends) {
+        const end = seen.get(id)?.end;
+        if (end?.status !== status || (end.what !== what && end.what !== JSON.stringify(what)))
+          blame(id, `was shown as ${status} ${what}, and ended as ${end?.status} ${end?.what}`);
+      }
     },
     wrong,
     seen,
   };
 }
 
-/** The fields of a record as its schema has them: what is no text is JSON, and a text may be either. */
-function fieldsOf({ fields }: RecordState): Record<string, unknown> {
-  return Object.fromEntries([...fields].map(([name, text]) => [name, parse(text)]));
-}
-
-function parse(text: string): unknown {
+/** A field that is JSON; a text that is none stands for itself. */
+function json({ fields }: RecordState, name: string): unknown {
+  const text = fields.get(name);
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -1,41 +1,95 @@
-import { type Clock, ParallaxError } from "@parallax/core";
+import { type Clock, ParallaxError, type Random } from "@parallax/core";
+import type { NodeClock } from "@parallax/testing";
 
-/** The way of one process to the store, which may be cut. */
+/** The way of one process to the store, which may be impaired. */
 export interface Wire {
   state: "up" | "cut" | "answers lost" | "dead";
-  /** Whether a hint, or a message of another node, gets through. */
-  hears(): boolean;
+  /** How long a call, and its answer, may each take at most, in ms. What takes too long still arrives. */
+  slowMs: number;
+}
+
+/** What lies between the nodes of a cluster and their store. */
+export interface Network {
+  /** What is on its way goes on, whatever becomes of who has sent it. */
+  readonly clock: Clock;
+  readonly random: Random;
+  /** After how long a message between nodes, or a hint, arrives: undefined if it is lost. */
+  messageDelayMs(): number | undefined;
+}
+
+/** One process, as whoever sends something to it sees it. */
+export interface Host {
+  readonly clock: NodeClock;
+  readonly wires: readonly Wire[];
+  readonly network: Network;
 }
 
 /** How long a call waits for its answer, in ms. */
 const timeoutMs = 250;
 
-/** Whatever these say, they say at once. */
-const local = new Set<string | symbol>([
-  "subscribe",
-  "listen",
-  "receive",
-  "recycle",
-  "partitions",
-  "partitionOf",
-  "keyOf",
-]);
+/** What is told from outside, by callbacks. The first of them hears what may be lost; a second, that the channel is up. */
+const told = new Set<string>(["subscribe", "listen", "receive"]);
 
-/**
- * The same backend behind a wire: each call arrives or does not, and its answer comes or does not. A dead process hears
- * nothing any more.
- */
-export function behind<Backend extends object>(
-  backend: Backend,
-  wires: readonly Wire[],
-  clock: Pick<Clock, "sleep">,
-): Backend {
+/** Whatever these say, they say at once. */
+const local = new Set<string>(["recycle", "partitions", "partitionOf", "keyOf"]);
+
+function isDead({ wires }: Host): boolean {
+  for (const { state } of wires) if (state === "dead") return true;
+  return false;
+}
+
+function isCut({ wires }: Host): boolean {
+  for (const { state } of wires) if (state === "cut") return true;
+  return false;
+}
+
+function slownessOf({ wires }: Host): number {
+  let mostMs = 0;
+  for (const { slowMs } of wires) if (slowMs > mostMs) mostMs = slowMs;
+  return mostMs;
+}
+
+/** Runs `act` in the process: not while it stands still, and not after its end. */
+export function reach(host: Host, act: () => void): void {
+  if (isDead(host)) return;
+  if (host.clock.isStalled) host.clock.after(0, act);
+  else act();
+}
+
+/** Brings a hint or a message to the process, if it gets there. */
+function bring(host: Host, act: () => void): void {
+  if (isDead(host) || isCut(host)) return;
+  const delayMs = host.network.messageDelayMs();
+  if (delayMs === undefined) return;
+  if (delayMs === 0) reach(host, act);
+  else host.network.clock.after(delayMs, () => reach(host, act));
+}
+
+/** The same backend behind the wires of a process: each call arrives or does not, and its answer comes or does not. */
+export function behind<Backend extends object>(backend: Backend, host: Host): Backend {
+  const { wires, clock, network } = host;
+  const never = new Promise<never>(() => {});
+
   async function carry(run: () => Promise<unknown>): Promise<unknown> {
-    if (wires.some(({ state }) => state === "dead")) return new Promise(() => {});
-    if (wires.some(({ state }) => state === "cut")) return unanswered();
+    if (isDead(host)) return never;
+    if (isCut(host)) return unanswered();
+    const slowMs = slownessOf(host);
+    if (slowMs > 0) return Promise.race([slowly(run, slowMs), unanswered()]);
+    return answered(await run());
+  }
+
+  function answered(result: unknown): unknown {
+    if (isDead(host)) return never;
+    return wires.some(({ state }) => state !== "up") ? unanswered() : result;
+  }
+
+  async function slowly(run: () => Promise<unknown>, slowMs: number): Promise<unknown> {
+    await network.clock.sleep(network.random.next() * slowMs);
     const result = await run();
-    if (wires.some(({ state }) => state === "dead")) return new Promise(() => {});
-    return wires.some(({ state }) => state === "answers lost") ? unanswered() : result;
+    await network.clock.sleep(network.random.next() * slowMs);
+    // Nobody reads it before the process goes on.
+    if (clock.isStalled) await clock.sleep(0);
+    return answered(result);
   }
 
   async function unanswered(): Promise<never> {
@@ -43,11 +97,31 @@ export function behind<Backend extends object>(
     throw new ParallaxError("timeout", "the store did not answer");
   }
 
+  /** The callbacks among the arguments are called from outside. */
+  function fromOutside(args: readonly unknown[]): unknown[] {
+    let way = bring;
+    return args.map((arg) => {
+      if (typeof arg !== "function") return arg;
+      const brought = way;
+      way = reach;
+      return (...heard: unknown[]) => brought(host, () => Reflect.apply(arg, undefined, heard));
+    });
+  }
+
+  function memberOf(name: string, member: (...args: unknown[]) => unknown): unknown {
+    if (told.has(name)) return (...args: unknown[]) => Reflect.apply(member, backend, fromOutside(args));
+    return (...args: unknown[]) => carry(async () => member(...args));
+  }
+
+  const members = new Map<string | symbol, unknown>();
   return new Proxy(backend, {
     get(target, name) {
+      if (members.has(name)) return members.get(name);
       const member: unknown = Reflect.get(target, name);
       if (typeof member !== "function" || typeof name === "symbol" || local.has(name)) return member;
-      return (...args: unknown[]) => carry(() => Reflect.apply(member, target, args));
+      const wired = memberOf(name, (...args) => Reflect.apply(member, target, args));
+      members.set(name, wired);
+      return wired;
     },
   });
 }

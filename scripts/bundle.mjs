@@ -1,0 +1,55 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+/** Bundled CommonJS modules ask for modules of Node. */
+const banner =
+  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+/**
+ * Bundles a TypeScript program from the sources of the workspace, in a folder of the package that it is run in, so that what
+ * stays outside of the bundle is found.
+ *
+ * @param {string} source
+ * @param {{ file: string, find: string, replace: string }} [change] Made to one file on the way: `find` has to occur once in it.
+ */
+export async function bundle(source, change) {
+  const directory = mkdtempSync(join(process.cwd(), ".run-"));
+  const path = join(directory, "program.mjs");
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  let changed = 0;
+  /** @type {import("esbuild").Plugin} */
+  const changing = {
+    name: "change",
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\.ts$/ }, (file) => {
+        if (!change || file.path !== change.file) return undefined;
+        const text = readFileSync(file.path, "utf8");
+        if (text.split(change.find).length !== 2)
+          throw new Error(`"${change.find}" does not occur once in ${change.file}`);
+        changed += 1;
+        return { contents: text.replace(change.find, () => change.replace), loader: "ts" };
+      }),
+  };
+  try {
+    await build({
+      entryPoints: [source],
+      outfile: path,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node20",
+      conditions: ["@parallax/source"],
+      banner: { js: banner },
+      sourcemap: "inline",
+      external: ["vitest", "esbuild"],
+      plugins: [changing],
+      logLevel: "warning",
+    });
+    if (change && changed === 0) throw new Error(`${change.file} is no part of ${source}`);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { path, remove };
+}
