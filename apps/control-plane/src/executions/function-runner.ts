@@ -43,6 +43,7 @@ const replySchema = z.union([
 interface Place {
   readonly hash: string;
   readonly worker: Worker;
+  hasEnded: boolean;
 }
 
 export function createFunctionRunner(options: FunctionRunnerOptions): FunctionRunner {
@@ -83,11 +84,19 @@ export function createFunctionRunner(options: FunctionRunnerOptions): FunctionRu
     worker.stderr.resume();
     // Between two calls nobody listens, and an error without a listener would end the node.
     worker.on("error", () => {});
-    return { hash, worker };
+    const place: Place = { hash, worker, hasEnded: false };
+    // One that died between two calls answers none.
+    worker.once("exit", () => {
+      place.hasEnded = true;
+      idle = idle.filter((other) => other !== place);
+    });
+    return place;
   }
 
   /** A worker that has answered is kept for the next call, the others of its size are ended. */
   function keep(place: Place): void {
+    // Its last answer and its end may come together.
+    if (place.hasEnded) return;
     idle.push(place);
     while (idle.length > maxWorkers) void idle.shift()?.worker.terminate();
   }

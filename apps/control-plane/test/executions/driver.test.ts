@@ -145,6 +145,39 @@ describe("a driver", () => {
     expect([...(at.seeks.get(`${id}:1`)?.excluded() ?? [])]).toEqual(["agent_x"]);
   });
 
+  it("takes letters only while one agent was asked: another one's may lie there already (X4)", async () => {
+    at = world(1);
+    const assigned = (...agents: string[]) => ({
+      id: `${id}:0`,
+      status: "assigned" as const,
+      assignments: agents.map((agentId) => ({ agentId, nodeId: "node-0" })),
+      failures: 0,
+    });
+    const [once, twice] = [at.start({ tasks: [assigned("a")] }), at.start({ tasks: [assigned("a", "b")] })];
+    await at.clock.settle();
+    expect([once, twice].map((driver) => driver.mayTake(resultOf(0, "x")))).toEqual([true, false]);
+    for (const driver of [once, twice]) driver.drop();
+  });
+
+  it("passes on the letters that it holds when it ends (X5)", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    let puts = 0;
+    const put = async () => {
+      puts += 1;
+      return { outcome: "ok" } as const;
+    };
+    const taken = driver.take(resultOf(0, "x"), { key: "result", text: "x", put });
+    await at.clock.settle();
+    driver.drop();
+    await at.clock.advance(100);
+    expect(puts).toBe(1);
+    expect(await taken).toEqual({ outcome: "ok" });
+  });
+
   it("passes a letter on that it gets after its end (X5)", async () => {
     const driver = at.start();
     await at.clock.settle();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "@parallax/core";
 import { afterAll, describe, expect, it } from "vitest";
 import type { Answer } from "../../src/executions/aggregation.ts";
@@ -55,6 +56,19 @@ describe("a function of the user", () => {
     ["never ends", "export default () => new Promise(() => {})"],
   ])("that %s is stopped after its time", async (_, source) => {
     expect(await run(source, 300)).toMatchObject({ outcome: "failed", code: "function_timeout" });
+  });
+
+  it("that fails between two calls harms neither the node nor the next call", async () => {
+    const source =
+      "export default () => { setTimeout(() => { throw new Error('late') }, 20); return process.pid; }";
+    const wanted = { hash: "fails later", source };
+    for (let call = 0; call < 20; call += 1) {
+      const ended = await runner.run(wanted, answers, 20_000);
+      expect(ended, "nobody waits for a worker that has died").not.toMatchObject({
+        code: "function_timeout",
+      });
+      await sleep(10);
+    }
   });
 
   it("that was stopped keeps nobody else from being called", async () => {

@@ -114,6 +114,19 @@ describe("the journal", () => {
     expect(await stored()).toEqual(created);
   });
 
+  it("puts letters that go by themselves into the inbox before it writes what they led to (X5)", async () => {
+    const { executions } = at.collections;
+    let before: ExecutionRecord | undefined;
+    const deposit = async (): Promise<void> => {
+      await executions.deposit(id, "result:0", "x");
+      before = await stored();
+    };
+    const writing = journal.write(change({ after: completed, deposits: [deposit] }), never);
+    expect(await writing).toMatchObject({ outcome: "written" });
+    expect(before?.status).toBe("pending");
+    expect(await executions.inbox(id)).toEqual({ "result:0": "x" });
+  });
+
   it("takes away what is not there any more: an ended execution has no owner", async () => {
     await journal.write(change({ after: completed }), never);
     expect(await stored()).toEqual(completed);
