@@ -8,14 +8,7 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
-/**
- * @typedef {object} Mutation
- * @property {string} guard What is broken.
- * @property {string} file Below src.
- * @property {string} find Occurs exactly once.
- * @property {string} replace
- * @property {string} tests The name of the suite that must notice.
- */
+/** @typedef {import("./mutation.mjs").Mutation} Mutation */
 
 /** A mutant that makes the tests hang is found out as well. */
 const timeoutMs = 90_000;
@@ -98,8 +91,18 @@ function firstFailure(report) {
   return "the tests do not load";
 }
 
+/** Code changes: what is not found any more is told before anything runs. */
+function assertFound() {
+  const lost = mutations.filter(
+    ({ file, find }) => readFileSync(join(origin, "src", file), "utf8").split(find).length !== 2,
+  );
+  const lines = lost.map(({ guard, file, find }) => `${guard}: "${find}" does not occur once in ${file}`);
+  if (lines.length > 0) throw new Error(lines.join("\n"));
+}
+
 /** @type {string[]} */
 const survivors = [];
+assertFound();
 makeCopy();
 try {
   for (const [name, files] of Object.entries(suites)) {
@@ -111,8 +114,6 @@ try {
     if (!guard.includes(values.only) || index % parts !== part - 1) continue;
     const path = join(own, "src", file);
     const source = readFileSync(path, "utf8");
-    if (source.split(find).length !== 2)
-      throw new Error(`${guard}: "${find}" does not occur once in ${file}`);
     writeFileSync(
       path,
       source.replace(find, () => replace),

@@ -1,9 +1,8 @@
 // The guards that callers rely on, each with a way to break it. `pnpm mutate` requires a test to fail for each.
 
-/** @typedef {import("../../scripts/mutate.mjs").Mutation} Mutation */
+import { inFile } from "../../scripts/mutation.mjs";
 
-/** @type {(file: string, tests: Mutation["tests"]) => (guard: string, find: string, replace: string) => Mutation} */
-const inFile = (file, tests) => (guard, find, replace) => ({ guard, file, find, replace, tests });
+/** @typedef {import("../../scripts/mutation.mjs").Mutation} Mutation */
 
 const link = inFile("link.ts", "unit");
 const calls = inFile("calls.ts", "unit");

@@ -1,0 +1,17 @@
+/**
+ * A guard, and a way to break it: what `mutations.mjs` of a package lists, and `scripts/mutate.mjs` tries.
+ *
+ * @typedef {object} Mutation
+ * @property {string} guard What is broken.
+ * @property {string} file Below src.
+ * @property {string} find Occurs exactly once.
+ * @property {string} replace
+ * @property {string} tests The name of the suite that must notice.
+ */
+
+/**
+ * Mutations of one file, each of which the same suite must notice.
+ *
+ * @type {(file: string, tests: string) => (guard: string, find: string, replace: string) => Mutation}
+ */
+export const inFile = (file, tests) => (guard, find, replace) => ({ guard, file, find, replace, tests });
