@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -134,11 +135,14 @@ async function drawCluster(screen: DevScreen, urls: readonly string[], signal: A
 
 function whereToLook(urls: readonly string[], logs: string | undefined): string {
   const [url = ""] = urls;
+  // As it is reached from here: in a project that has it, or installed for everybody.
+  const local = "node_modules/.bin/parallax";
+  const parallax = existsSync(local) ? local : "parallax";
   return [
     "",
     "The cluster goes on until Ctrl-C. Where to look next:",
-    `  node_modules/.bin/parallax --url ${url} ha status --watch`,
-    `  node_modules/.bin/parallax --url ${url} ha stepdown`,
+    `  ${parallax} --url ${url} ha status --watch`,
+    `  ${parallax} --url ${url} ha stepdown`,
     `  curl ${url}/ha/status        curl ${url}/metrics        curl ${url}/api/executions`,
     ...(logs === undefined ? [] : [`  the nodes' logs: ${logs}`]),
     `  all nodes: ${urls.join("  ")}`,

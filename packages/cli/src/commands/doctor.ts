@@ -34,7 +34,7 @@ async function doctor(context: CliContext, { strict = false }: DoctorOptions): P
     ({ severity }) => severity === "error" || (strict && severity === "warning"),
   );
   context.print({ ok: failing.length === 0, findings }, (found) =>
-    renderFindings(found.findings, colorsOf(context.io)),
+    renderFindings(found.findings, colorsOf(context.io), context.io.columns),
   );
   if (failing.length === 0) return;
   const names = [...new Set(failing.map(({ check }) => check))];

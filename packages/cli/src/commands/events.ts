@@ -36,14 +36,17 @@ async function events(context: CliContext, options: EventsOptions): Promise<void
   const stream = options.execution
     ? client.executions.events(options.execution, base)
     : client.events(topics ? { ...base, topics } : base);
+  let isEmpty = true;
   try {
     for await (const event of stream) {
       silence.broken();
+      isEmpty = false;
       io.out(context.globals().json ? JSON.stringify(event) : renderEvent(event));
     }
   } finally {
     silence.end();
   }
+  if (isEmpty && io.isTty && !options.follow) io.err("No events within a second; --follow goes on");
 }
 
 /** Aborts with `signal`, and unless `follow` also after a time without `broken()`. */

@@ -11,7 +11,7 @@ const narrowest = 8;
 
 /**
  * A table without lines, its columns two spaces apart. Where `width` is given it fits: the widest columns but the first are
- * shortened, with an ellipsis for what is missing.
+ * shortened, with an ellipsis in their middle for what is missing.
  */
 export function renderTable(
   head: readonly string[],
@@ -43,7 +43,10 @@ function fit(head: readonly string[], rows: readonly (readonly string[])[], widt
 function shorten(cells: readonly string[], widths: readonly number[]): string[] {
   return cells.map((cell, column) => {
     const width = widths[column] ?? cell.length;
-    return cell.length <= width ? cell : `${cell.slice(0, width - 1)}…`;
+    if (cell.length <= width) return cell;
+    // The ends tell names apart: those of nodes begin alike.
+    const tail = Math.floor((width - 1) / 2);
+    return `${cell.slice(0, width - 1 - tail)}…${cell.slice(-tail)}`;
   });
 }
 
