@@ -15,6 +15,13 @@ import { publishedPackages, tarball } from "./packages.mjs";
 /** How long the snippet of a README may run. */
 const snippetTimeoutMs = 30_000;
 
+/** How users may have TypeScript find the types. */
+const resolutions = [
+  ["--module", "nodenext"],
+  ["--module", "node16"],
+  ["--module", "esnext", "--moduleResolution", "bundler"],
+];
+
 /** How many programs run at once. */
 const concurrency = 2;
 
@@ -168,8 +175,35 @@ async function checkTypes(project) {
     if (found === undefined || "problem" in found) continue;
     writeFileSync(join(project, `${published.folder.replace("/", "-")}.mts`), found.snippet);
   }
-  const checked = await run(join(root, "node_modules/.bin/tsc"), ["--pretty", "false"], { cwd: project });
-  return checked.ok ? [] : [`snippets of READMEs do not type-check:\n${checked.output}`];
+  /** @type {string[]} */
+  const problems = [];
+  for (const flags of resolutions) {
+    const args = ["--pretty", "false", ...flags];
+    const checked = await run(join(root, "node_modules/.bin/tsc"), args, { cwd: project });
+    if (!checked.ok)
+      problems.push(`snippets of READMEs do not type-check, ${flags.join(" ")}:\n${checked.output}`);
+  }
+  return problems;
+}
+
+/**
+ * CommonJS loads ES modules on every Node that is supported: each entry of each package with `require()`.
+ *
+ * @param {string} project
+ */
+async function checkRequire(project) {
+  const names = packages.flatMap(({ manifest }) =>
+    Object.keys(manifest.publishConfig?.exports ?? {})
+      .filter((entry) => !entry.endsWith(".json"))
+      .map((entry) => manifest.name + entry.slice(1)),
+  );
+  const lines = names.map((name) => `require("${name}");`);
+  writeFileSync(join(project, "require.cjs"), `${lines.join("\n")}\nprocess.exit();\n`);
+  const { ok, output } = await run(process.execPath, ["require.cjs"], {
+    cwd: project,
+    timeoutMs: snippetTimeoutMs,
+  });
+  return ok && names.length > 0 ? [] : [`require() of packages failed:\n${output}`];
 }
 
 /** @param {string} directory */
@@ -178,7 +212,11 @@ async function use(directory) {
   const installed = await installAll(project, directory);
   if (!installed.ok) return [installed.output];
   const types = await checkTypes(project);
-  return [...types, ...(await forEachPackage((published) => runSnippet(project, published)))];
+  return [
+    ...types,
+    ...(await checkRequire(project)),
+    ...(await forEachPackage((published) => runSnippet(project, published))),
+  ];
 }
 
 const [action, directory] = process.argv.slice(2);

@@ -8,6 +8,7 @@ import { root } from "./command.mjs";
  * @property {string} version
  * @property {boolean} [private]
  * @property {Record<string, string>} [bin]
+ * @property {{ exports?: Record<string, unknown> }} [publishConfig]
  *
  * @typedef {object} Package
  * @property {string} folder As a path from the root: `packages/core`.
@@ -17,17 +18,18 @@ import { root } from "./command.mjs";
 /**
  * The packages of the workspace that are published.
  *
+ * @param {string} [tree] Another work tree than this one.
  * @returns {Package[]}
  */
-export function publishedPackages() {
+export function publishedPackages(tree = root) {
   return ["packages", "apps"].flatMap((group) =>
-    readdirSync(join(root, group))
+    readdirSync(join(tree, group))
       .map((name) => `${group}/${name}`)
-      .filter((folder) => existsSync(join(root, folder, "package.json")))
+      .filter((folder) => existsSync(join(tree, folder, "package.json")))
       .map((folder) => ({
         folder,
         manifest: /** @type {Manifest} */ (
-          JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"))
+          JSON.parse(readFileSync(join(tree, folder, "package.json"), "utf8"))
         ),
       }))
       .filter(({ manifest }) => manifest.private !== true),

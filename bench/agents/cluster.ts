@@ -8,7 +8,7 @@ import {
   startProcess,
   startRedis,
 } from "@parallax/testing";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const controlPlane = join(import.meta.dirname, "../../apps/control-plane");
 
@@ -17,7 +17,7 @@ const banner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** The program `parallax` from the sources of the workspace, without a build, in a folder that stands for its package. */
-export async function bundleProgram(directory: string): Promise<string> {
+export async function bundleProgram(directory: string, plugins: Plugin[] = []): Promise<string> {
   const outfile = join(directory, "dist/bin.mjs");
   await build({
     entryPoints: [join(controlPlane, "src/bin.ts")],
@@ -29,6 +29,7 @@ export async function bundleProgram(directory: string): Promise<string> {
     conditions: ["@parallax/source"],
     banner: { js: banner },
     logLevel: "warning",
+    plugins,
   });
   await copyFile(join(controlPlane, "package.json"), join(directory, "package.json"));
   return outfile;

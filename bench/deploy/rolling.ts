@@ -1,12 +1,14 @@
 // Three nodes behind HAProxy are told to stop one after the other, and started again: with the same version, or with another one.
 // Nobody may notice: no execution is lost, no request fails, no agent is cut off, and agents come back evenly.
 
+import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { createTemporaryDirectory } from "@parallax/testing";
 import { startBalancer } from "../agents/balancer.ts";
 import { bundleProgram, type Node, startCluster } from "../agents/cluster.ts";
 import { check, options, pause } from "../agents/options.ts";
 import { epochMs, startCrowd } from "./crowd.ts";
+import { laterVersion } from "./later-version.ts";
 import { startLoad } from "./load.ts";
 import { runPart } from "./part.ts";
 
@@ -34,6 +36,12 @@ function busiestSecond(attempts: readonly number[]): { readonly count: number; r
   return busiest;
 }
 
+/** The program of a version: given, made of these sources, or of these sources as they may be one day. */
+async function programOf(version: string, directory: string): Promise<string> {
+  if (version !== "" && version !== "later") return version;
+  return bundleProgram(join(directory, version || "own"), version === "later" ? [laterVersion] : []);
+}
+
 async function measure(): Promise<void> {
   const { agents, rate, threads, wait, from, to, balancer } = options({
     agents: 3000,
@@ -42,14 +50,13 @@ async function measure(): Promise<void> {
     threads: 4,
     /** Seconds between the readiness of a node and the end of the next, as minReadySeconds of the chart. */
     wait: 5,
-    /** Programs: what nodes run first, and what they are started again with. Default: that of these sources. */
+    /** What nodes run first, and what they are started again with: a program, `later`, or by default that of these sources. */
     from: "",
     to: "",
     balancer: "haproxy",
   });
   const directory = await createTemporaryDirectory("rolling");
-  const own = from && to ? "" : await bundleProgram(directory.path);
-  const [before, after] = [from || own, to || own];
+  const [before, after] = [await programOf(from, directory.path), await programOf(to, directory.path)];
   const cluster = await startCluster({
     nodes: 3,
     config: "log: { level: warn }",

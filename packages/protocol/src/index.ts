@@ -85,6 +85,7 @@ export {
   submitQuerySchema,
   type Task,
   taskSchema,
+  writtenOptionsSchema,
 } from "./http/execution.ts";
 export {
   type DrainRequest,
@@ -152,6 +153,7 @@ export {
   patternDefinitionSchema,
   patternListSchema,
   patternSchema,
+  writtenPatternDefinitionSchema,
 } from "./http/pattern.ts";
 export { agentIdSchema, executionIdSchema, parseTaskId, taskIdOf, taskIdSchema } from "./ids.ts";
 export type { ObjectSchema } from "./object-schema.ts";

@@ -1,4 +1,4 @@
-import { patternDefinitionSchema, submitOptionsSchema } from "@parallax/protocol";
+import { writtenOptionsSchema, writtenPatternDefinitionSchema } from "@parallax/protocol";
 import { z } from "zod";
 
 /** One attempt of a task: who was asked. Journaled before the task leaves (X3). */
@@ -45,7 +45,7 @@ export const executionRecordSchema = z.object({
   createdAt: z.string(),
   finishedAt: z.string().optional(),
   /** The definition that it was accepted with, and runs with wherever it is adopted (X9). */
-  definition: patternDefinitionSchema,
+  definition: writtenPatternDefinitionSchema,
   /** Store time at which it is out of time, epoch ms; pushed back by what must not count (X8). */
   deadlineAtMs: z.number(),
   /** Adoptions after a crash while it was running (X7). */
@@ -53,7 +53,7 @@ export const executionRecordSchema = z.object({
   /** Digest of the request, to tell a repeated one from another under the same idempotency key. */
   requestDigest: z.string(),
   /** What its caller decided for it, where that was anything: `/retry` decides the same. */
-  options: submitOptionsSchema.optional(),
+  options: writtenOptionsSchema.optional(),
   retryOf: z.string().optional(),
   /** W3C Trace Context of its submission, where that was traced: whoever drives it goes on with this trace. */
   traceparent: z.string().optional(),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Clock, type Logger, ParallaxError } from "@parallax/core";
 import type { EventBus } from "@parallax/event-bus";
-import { type Pattern, type PatternDefinition, patternDefinitionSchema } from "@parallax/protocol";
+import { type Pattern, type PatternDefinition, writtenPatternDefinitionSchema } from "@parallax/protocol";
 import type { Collection } from "@parallax/state-store";
 import { z } from "zod";
 import { canonicalJson } from "../executions/aggregation.ts";
@@ -13,7 +13,7 @@ import type { Functions } from "./functions.ts";
 export const patternRecordSchema = z.object({
   hash: z.string(),
   updatedAt: z.string(),
-  definition: patternDefinitionSchema,
+  definition: writtenPatternDefinitionSchema,
   /** The content of the function that it aggregates with (X9). */
   functionHash: z.string().optional(),
 });

@@ -74,10 +74,10 @@ sentinel:
   master: {{ $redis.sentinel.masterSet }}
   nodes:
     {{- range $index := until (int $redis.replica.replicaCount) }}
-    - {{ $name }}-{{ $index }}.{{ $name }}-headless.{{ $.Release.Namespace }}.svc:26379
+    - {{ $name }}-{{ $index }}.{{ $name }}-headless:26379
     {{- end }}
 {{- else -}}
-url: redis://{{ $name }}-primary.{{ .Release.Namespace }}.svc:6379
+url: redis://{{ $name }}-primary:6379
 {{- end -}}
 {{- end -}}
 

@@ -44,27 +44,50 @@ function numeric<Strategy extends "mean" | "median">(
   return z.strictObject({ strategy: z.literal(strategy), field });
 }
 
+const majority = z.strictObject({ strategy: z.literal("majority") });
+const weighted = z.strictObject({
+  strategy: z.literal("weighted"),
+  weights: z.record(z.string(), z.number().min(0)).optional(),
+});
+const quorum = z.strictObject({ strategy: z.literal("quorum"), quorum: z.int().min(1) });
+const first = z.strictObject({ strategy: z.literal("first") });
+const all = z.strictObject({ strategy: z.literal("all") });
+const mean = numeric("mean");
+const median = numeric("median");
+const bestConfidence = z.strictObject({ strategy: z.literal("best-confidence") });
+const userFunction = z.strictObject({
+  strategy: z.literal("function"),
+  module: z
+    .string()
+    .regex(/^[\w-]+(?:\/[\w-]+)*\.m?js$/)
+    .max(256)
+    .meta({ description: "A path below the directory of the patterns.", examples: ["merge-labels.js"] }),
+  timeout: durationSchema.optional(),
+});
+
 export const aggregationSchema: z.ZodType<Aggregation> = z
   .discriminatedUnion("strategy", [
-    z.strictObject({ strategy: z.literal("majority") }),
-    z.strictObject({
-      strategy: z.literal("weighted"),
-      weights: z.record(z.string(), z.number().min(0)).optional(),
-    }),
-    z.strictObject({ strategy: z.literal("quorum"), quorum: z.int().min(1) }),
-    z.strictObject({ strategy: z.literal("first") }),
-    z.strictObject({ strategy: z.literal("all") }),
-    numeric("mean"),
-    numeric("median"),
-    z.strictObject({ strategy: z.literal("best-confidence") }),
-    z.strictObject({
-      strategy: z.literal("function"),
-      module: z
-        .string()
-        .regex(/^[\w-]+(?:\/[\w-]+)*\.m?js$/)
-        .max(256)
-        .meta({ description: "A path below the directory of the patterns.", examples: ["merge-labels.js"] }),
-      timeout: durationSchema.optional(),
-    }),
+    majority,
+    weighted,
+    quorum,
+    first,
+    all,
+    mean,
+    median,
+    bestConfidence,
+    userFunction,
   ])
   .meta({ id: "Aggregation", description: "How the results of the tasks become one result." });
+
+/** As a node or a newer version has written it: what this version does not know is dropped, not refused. */
+export const writtenAggregationSchema: z.ZodType<Aggregation> = z.discriminatedUnion("strategy", [
+  majority.strip(),
+  weighted.strip(),
+  quorum.strip(),
+  first.strip(),
+  all.strip(),
+  mean.strip(),
+  median.strip(),
+  bestConfidence.strip(),
+  userFunction.strip(),
+]);

@@ -138,6 +138,12 @@ export const submitOptionsSchema: ObjectSchema<SubmitOptions> = z.strictObject({
   retries: z.int().min(0).max(100).optional().meta({ description: "Replaces the pattern's retries." }),
 });
 
+/** Options that a node has taken before, of a newer version perhaps. */
+export const writtenOptionsSchema: ObjectSchema<SubmitOptions> = z.object({
+  timeout: durationSchema.optional(),
+  retries: z.int().min(0).max(100).optional(),
+});
+
 export const submitExecutionSchema: ObjectSchema<SubmitExecution> = z
   .strictObject({
     pattern: patternNameSchema,

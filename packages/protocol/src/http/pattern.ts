@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ObjectSchema } from "../object-schema.ts";
 import { capabilitiesSchema, durationSchema, patternNameSchema, timestampSchema } from "../scalars.ts";
-import { type Aggregation, aggregationSchema } from "./aggregation.ts";
+import { type Aggregation, aggregationSchema, writtenAggregationSchema } from "./aggregation.ts";
 
 /** A pattern: whom to ask, how long, and what to make of the answers. The same in a YAML file and in `PUT /api/patterns/:name`. */
 export interface PatternDefinition {
@@ -49,6 +49,16 @@ export const patternDefinitionSchema: ObjectSchema<PatternDefinition> = z
   })
   .meta({ id: "PatternDefinition", description: "Whom to ask, how long, and what to make of the answers." });
 
+/**
+ * A definition that a node has taken before. During a rolling upgrade that may be a newer one: what this version does not know
+ * is dropped here, and stays where it is stored.
+ */
+export const writtenPatternDefinitionSchema: ObjectSchema<PatternDefinition> = z.object({
+  ...shape,
+  agents: z.object({ min: agentCount, max: agentCount }),
+  aggregate: writtenAggregationSchema,
+});
+
 /** A pattern as a node knows it. */
 export interface Pattern extends PatternDefinition {
   /** The hash of the definition's content: executions keep to the definition that they were submitted with (X9). */
@@ -57,7 +67,11 @@ export interface Pattern extends PatternDefinition {
 }
 
 export const patternSchema: ObjectSchema<Pattern> = z
-  .object({ ...shape, hash: z.string(), updatedAt: timestampSchema.optional() })
+  .object({
+    ...writtenPatternDefinitionSchema.shape,
+    hash: z.string(),
+    updatedAt: timestampSchema.optional(),
+  })
   .meta({ id: "Pattern" });
 
 /** Sorted by name. */

@@ -30,12 +30,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* Their names, as they know each other. */}}
+{{/* Their names, as they know each other: within their namespace, whichever that is. */}}
 {{- define "redis.hosts" -}}
 {{- $name := include "redis.fullname" . -}}
 {{- $hosts := list -}}
 {{- range $index := until (int (include "redis.servers" .)) -}}
-{{- $hosts = append $hosts (printf "%s-%d.%s-headless.%s.svc" $name $index $name $.Release.Namespace) -}}
+{{- $hosts = append $hosts (printf "%s-%d.%s-headless" $name $index $name) -}}
 {{- end -}}
 {{ join " " $hosts }}
 {{- end -}}
@@ -45,7 +45,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - name: POD_NAME
   valueFrom: { fieldRef: { fieldPath: metadata.name } }
 - name: REDIS_HOST
-  value: $(POD_NAME).{{ include "redis.fullname" . }}-headless.{{ .Release.Namespace }}.svc
+  value: $(POD_NAME).{{ include "redis.fullname" . }}-headless
 - name: REDIS_HOSTS
   value: {{ include "redis.hosts" . | quote }}
 - name: REDIS_SERVER
