@@ -93,7 +93,7 @@ describeBackend("redis-standalone", "a node whose Redis is not as it should be",
       new RegExp(`connecting to Redis at 127\\.0\\.0\\.1:${port}: .*check that it runs, and its address`),
     );
     expect(output).not.toContain("s3cret");
-  });
+  }, 90_000);
 
   it.concurrent("says so when the password is wrong, without showing it", async () => {
     const { code, output } = await start(`redis://:wrong-password@127.0.0.1:${redis.port}`);
@@ -102,7 +102,7 @@ describeBackend("redis-standalone", "a node whose Redis is not as it should be",
     // Nobody waits for a password to become right.
     expect(output).not.toMatch(/no connection within/);
     expect(output).not.toContain("wrong-password");
-  });
+  }, 90_000);
 
   it("refuses the Redis of another cluster, and names the remedy", async () => {
     const client = redis.client({ password: "right-password" });
