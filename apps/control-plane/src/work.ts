@@ -10,6 +10,7 @@ import type { Collections } from "./collections.ts";
 import type { Config } from "./config/schema.ts";
 import { createAggregator } from "./executions/aggregator.ts";
 import { type Catalog, createCatalog } from "./executions/catalog.ts";
+import type { CountedTime } from "./executions/counted-time.ts";
 import { createDispatcher, type Dispatcher } from "./executions/dispatcher.ts";
 import { createExchange, type Exchange } from "./executions/exchange.ts";
 import { createFinals, type Finals } from "./executions/finals.ts";
@@ -35,6 +36,7 @@ export interface WorkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly storeTime: StoreTime;
+  readonly countedTime: CountedTime;
   readonly logger: Logger;
   readonly functions: Functions;
   /** Runs functions of users. Ended with the work. */
@@ -71,10 +73,11 @@ export interface Work {
 export const lineLimit = 100_000;
 
 export function createWork(options: WorkOptions): Work {
-  const { config, nodeId, collections, bus, membership, clock, random, storeTime, logger, tracing } = options;
+  const { config, nodeId, collections, bus, membership, clock, random, countedTime, logger, tracing } =
+    options;
   const { executions, agents } = collections;
   const reconnectGraceMs = config.agents.reconnectGrace;
-  const base = { nodeId, clock, random, storeTime, logger, executions, reconnectGraceMs };
+  const base = { nodeId, clock, random, storeTime: countedTime, logger, executions, reconnectGraceMs };
   const { functions, runner } = options;
   const peers = createPeers({ nodeId, membership, bus, logger, functions: functions.hashes });
   const owner = (): string => peers.self().owner;
@@ -93,7 +96,7 @@ export function createWork(options: WorkOptions): Work {
     peers: () => peers.takers().map((peer) => peer.nodeId),
     send: peers.send,
     whereIs: async (agentId) => (await sessions.get(agentId))?.nodeId,
-    remainingMs: (deadlineAtMs) => deadlineAtMs - storeTime.now(),
+    remainingMs: (deadlineAtMs) => deadlineAtMs - countedTime.now(),
   });
   const journal = tracing.journal(createJournal({ ...base, retentionMs: config.executions.retention }));
   const schemas = createSchemas();
@@ -125,6 +128,7 @@ export function createWork(options: WorkOptions): Work {
   const finals = createFinals({ bus, clock, topic: "execution" });
   const catalog = createCatalog({
     ...base,
+    storeTime: options.storeTime,
     ownership,
     finals,
     schemas,

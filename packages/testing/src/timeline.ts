@@ -21,7 +21,7 @@ export interface NodeClock extends Clock {
   setRate(rate: number): void;
   /** The process is gone: its timers are dropped, and it arms none any more. */
   kill(): void;
-  /** Whether the event loop is blocked now. */
+  /** Whether the event loop is blocked now, or its machine sleeps. */
   readonly isStalled: boolean;
   /** How many of its timers are armed. */
   readonly timers: number;
@@ -251,7 +251,7 @@ function createNodeClock(
       next = "unknown";
     },
     get isStalled() {
-      return time.now() < stalledUntilMs;
+      return time.now() < Math.max(stalledUntilMs, sinceMs);
     },
     get timers() {
       return timers.size;

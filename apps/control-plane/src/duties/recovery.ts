@@ -3,6 +3,7 @@ import type { Term } from "@parallax/leader-election";
 import type { Membership } from "@parallax/membership";
 import type { Collection, Stored, UpdateOptions } from "@parallax/state-store";
 import { apply } from "../executions/advance.ts";
+import { waitOf } from "../executions/counted-time.ts";
 import { eventOf } from "../executions/journal.ts";
 import { type ExecutionRecord, incarnationOf } from "../executions/record.ts";
 import type { NodeMessage } from "../node-messages.ts";
@@ -71,12 +72,13 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
 
   /** L9: right by itself, for it rests on the end of an incarnation, which cannot be undone. */
   async function handOver(
-    { id, value, version, updatedAtMs }: Stored<ExecutionRecord>,
+    stored: Stored<ExecutionRecord>,
     owner: string,
     heir: Owner,
     lastSeenMs: number | undefined,
     term: Term,
   ): Promise<boolean> {
+    const { id, value, version, updatedAtMs } = stored;
     const condition = { where: { owner }, version, fence: term.token };
     const adoptions = value.adoptions + (value.status === "pending" ? 0 : 1);
     if (adoptions >= poisonedAt) return poison(id, { ...value, adoptions }, condition);
@@ -86,7 +88,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
     const set = { nodeId: heir.nodeId, owner: heir.owner, adoptions };
     const result = await executions.update(
       id,
-      { set: { ...set, deadlineAtMs: value.deadlineAtMs + ownerlessMs } },
+      { set: { ...set, deadlineAtMs: value.deadlineAtMs + ownerlessMs + waitOf(stored) } },
       condition,
     );
     return result.outcome === "ok";

@@ -1,4 +1,5 @@
 import type { Clock } from "@parallax/core";
+import type { Stored } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
 
 /**
@@ -17,6 +18,11 @@ const ordinaryMs = 1000;
 export function waitBeforeMs({ createdAt }: { readonly createdAt: string }, createdAtMs: number): number {
   const waitedMs = createdAtMs - Date.parse(createdAt);
   return waitedMs > ordinaryMs ? waitedMs : 0;
+}
+
+/** The same of a record that nobody has driven yet. */
+export function waitOf({ value, version, createdAtMs }: Stored<{ readonly createdAt: string }>): number {
+  return version === 1 ? waitBeforeMs(value, createdAtMs) : 0;
 }
 
 export interface CountedTimeOptions {
@@ -39,8 +45,7 @@ export function createCountedTime(options: CountedTimeOptions): CountedTime {
     return silentMs > tolerableMs ? silentMs - checkIntervalMs : 0;
   }
 
-  function answered(): void {
-    const missed = missedMs();
+  function note(missed: number): void {
     lastMs = clock.now();
     outageMs += missed;
     if (missed > 0) onOutage(missed);
@@ -49,10 +54,12 @@ export function createCountedTime(options: CountedTimeOptions): CountedTime {
   return {
     now: () => storeTime.now() - missedMs(),
     observe(storeTimeMs) {
+      // A machine that slept has not seen the time pass in which it did nothing.
+      const jumpMs = storeTimeMs - storeTime.now();
       storeTime.observe(storeTimeMs);
-      answered();
+      note(missedMs() + (jumpMs > ordinaryMs ? jumpMs : 0));
     },
     outageMs: () => outageMs,
-    answered,
+    answered: () => note(missedMs()),
   };
 }

@@ -7,7 +7,7 @@ import type { Owner } from "../peers.ts";
 import type { StoreTime } from "../store-time.ts";
 import type { Aggregator } from "./aggregator.ts";
 import type { Broker, Courier } from "./broker.ts";
-import { waitBeforeMs } from "./counted-time.ts";
+import { waitOf } from "./counted-time.ts";
 import { createDriver, type Driver } from "./driver.ts";
 import { createEnds, putIn } from "./ends.ts";
 import { createHandOver } from "./hand-over.ts";
@@ -300,11 +300,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
 }
 
 /** X8: nobody has driven it yet, and its submitter may have waited for a store that was away. */
-function giveBackWait(
-  { value, version, createdAtMs }: Stored<ExecutionRecord>,
-  driver: Driver | undefined,
-): void {
-  const byMs = version === 1 ? waitBeforeMs(value, createdAtMs) : 0;
+function giveBackWait(stored: Stored<ExecutionRecord>, driver: Driver | undefined): void {
+  const byMs = waitOf(stored);
   if (byMs > 0) driver?.push({ kind: "extended", byMs });
 }
 

@@ -203,6 +203,14 @@ describe("recovery", () => {
     expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 20_000);
   });
 
+  it("gives back the time for which a submitter waited for the store, where nobody has driven it yet (X8)", async () => {
+    await clock.advance(20_000);
+    await own("exec_1", "node-2#c");
+    fail("node-2#c", startMs + 20_000);
+    await duty.run(term);
+    expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 20_000);
+  });
+
   it("counts adoptions of what was under way, and none of what only waited (X7)", async () => {
     await own("exec_1", "node-2#c", { status: "running" });
     await own("exec_2", "node-2#c");
