@@ -7,11 +7,18 @@ const banner =
   "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /**
+ * @typedef {object} Change
+ * @property {string} file
+ * @property {string} find Occurs exactly once.
+ * @property {string} replace
+ */
+
+/**
  * Bundles a TypeScript program from the sources of the workspace, in a folder of the package that it is run in, so that what
  * stays outside of the bundle is found.
  *
  * @param {string} source
- * @param {{ file: string, find: string, replace: string }} [change] Made to one file on the way: `find` has to occur once in it.
+ * @param {Change} [change] Made to one file on the way.
  */
 export async function bundle(source, change) {
   const directory = mkdtempSync(join(process.cwd(), ".run-"));

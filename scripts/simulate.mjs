@@ -1,35 +1,68 @@
 // In a package, pnpm sim [--seeds 1000] [--seed 1]: simulates it under faults, from the first seed on. A package whose histories
 // are played by a program of its own, test/simulation/run.ts, has that program run; the others have their tests run.
+// pnpm sim --guards [TEXT] [--seeds 2000], of such a program: takes each guard of its guards.mjs away, and requires that a
+// history breaks.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { bundle } from "./bundle.mjs";
 import { root } from "./command.mjs";
 
 // Most of what a step makes is garbage a step later.
 const nodeOptions = "--max-semi-space-size=64";
+const folder = join(process.cwd(), "test/simulation");
+const program = join(folder, "run.ts");
 
-/** @param {readonly string[]} args */
-async function runProgram(args) {
-  const { path, remove } = await bundle(join(process.cwd(), "test/simulation/run.ts"));
+/**
+ * @param {readonly string[]} args
+ * @param {import("./bundle.mjs").Change} [change]
+ */
+async function play(args, change) {
+  const { path, remove } = await bundle(program, change);
   try {
-    const node = ["--enable-source-maps", nodeOptions, ...process.execArgv];
-    return spawnSync(process.execPath, [...node, path, ...args], { stdio: "inherit" }).status ?? 1;
+    const node = ["--enable-source-maps", nodeOptions, path, ...args];
+    return spawnSync(process.execPath, node, {
+      stdio: change ? ["ignore", "pipe", "inherit"] : "inherit",
+      encoding: "utf8",
+      maxBuffer: 2 ** 26,
+    });
   } finally {
     remove();
   }
 }
 
-function runTests() {
-  const { values } = parseArgs({ options: { seeds: { type: "string" }, seed: { type: "string" } } });
-  const seeds = values.seeds ?? (values.seed === undefined ? "1000" : "1");
+/**
+ * @param {string} only
+ * @param {string} seeds
+ */
+async function takeGuardsAway(only, seeds) {
+  /** @type {{ guards: readonly (import("./bundle.mjs").Change & { guard: string })[] }} */
+  const { guards } = await import(pathToFileURL(join(folder, "guards.mjs")).href);
+  let survivors = 0;
+  console.log("| guard that was taken away | histories | what broke first |\n|---|---:|---|");
+  for (const { guard, file, ...text } of guards.filter((one) => one.guard.includes(only))) {
+    const { stdout } = await play(["--seeds", seeds, "--until-broken"], { ...text, file: join(root, file) });
+    const [, seed, what] = /BROKEN seed (\d+): (.*)/.exec(stdout) ?? [];
+    if (seed === undefined) survivors += 1;
+    const story = what?.replaceAll(/\b(exec|agent|inc)_[0-9a-z]+|#[0-9a-z]+/g, "…") ?? "**nothing**";
+    console.log(`| ${guard} | ${seed ?? seeds} | ${story} |`);
+  }
+  return survivors === 0 ? 0 : 1;
+}
+
+/**
+ * @param {string | undefined} seeds
+ * @param {string | undefined} seed
+ */
+function runTests(seeds, seed) {
   const { status } = spawnSync(join(root, "node_modules/.bin/vitest"), ["run", "test/simulation"], {
     env: {
       ...process.env,
-      SIM_SEEDS: seeds,
-      SIM_SEED: values.seed ?? "1",
+      SIM_SEEDS: seeds ?? (seed === undefined ? "1000" : "1"),
+      SIM_SEED: seed ?? "1",
       NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} ${nodeOptions}`,
     },
     stdio: "inherit",
@@ -37,6 +70,15 @@ function runTests() {
   return status ?? 1;
 }
 
-process.exitCode = existsSync("test/simulation/run.ts")
-  ? await runProgram(process.argv.slice(2))
-  : runTests();
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  strict: false,
+  options: { seeds: { type: "string" }, seed: { type: "string" }, guards: { type: "boolean" } },
+});
+/** @param {unknown} value */
+const given = (value) => (typeof value === "string" ? value : undefined);
+const [seeds, seed] = [given(values.seeds), given(values.seed)];
+
+if (!existsSync(program)) process.exitCode = runTests(seeds, seed);
+else if (values.guards) process.exitCode = await takeGuardsAway(positionals[0] ?? "", seeds ?? "2000");
+else process.exitCode = (await play(process.argv.slice(2))).status ?? 1;

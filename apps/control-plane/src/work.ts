@@ -73,12 +73,11 @@ export interface Work {
 export const lineLimit = 100_000;
 
 export function createWork(options: WorkOptions): Work {
-  const { config, nodeId, collections, bus, membership, clock, random, countedTime, logger, tracing } =
-    options;
+  const { config, nodeId, collections, bus, membership, clock, random, logger, tracing } = options;
+  const { functions, runner, countedTime } = options;
   const { executions, agents } = collections;
   const reconnectGraceMs = config.agents.reconnectGrace;
   const base = { nodeId, clock, random, storeTime: countedTime, logger, executions, reconnectGraceMs };
-  const { functions, runner } = options;
   const peers = createPeers({ nodeId, membership, bus, logger, functions: functions.hashes });
   const owner = (): string => peers.self().owner;
 

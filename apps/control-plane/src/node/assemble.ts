@@ -62,8 +62,8 @@ export interface NodeParts extends NodeContext, ClusterParts {
 export async function assemble(context: NodeContext): Promise<NodeParts> {
   const { config, backends, clock, random, logger } = context;
   const { memberHealth, stateSync, leaderElection } = config.highAvailability;
-  const { checkIntervalMs } = memberHealth;
   const { batchSize } = stateSync;
+  const { checkIntervalMs } = memberHealth;
   const onError = (error: unknown): void =>
     logger.debug("a background error, met again if it lasts", { error });
   const common = { clock, random, logger, onError };
@@ -88,12 +88,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
   const isDraining = (): boolean => drain.signal.aborted;
   const work: Work = createWork({
     ...context,
-    collections,
-    bus,
-    membership,
-    storeTime,
-    countedTime,
-    functions,
+    ...{ collections, bus, membership, storeTime, countedTime, functions },
     runner: context.runner ?? createFunctionRunner({ clock }),
     isDraining,
     isCutOff: () => standing.isCutOff,

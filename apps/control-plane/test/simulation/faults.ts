@@ -150,13 +150,7 @@ export const actions: Readonly<Record<FaultKind, Action>> = {
   "store away": (world, { ms }) => impair(world, world.store, "cut", ms),
   // What it goes back to was noted before: see `simulate`.
   "store rolled back": () => {},
-  "store loses everything": (world) => {
-    world.forget(() => world.store.lose());
-    // Who runs the cluster puts the patterns there again.
-    world.outside.after(3000, () => {
-      for (const { node } of world.places) if (node) void putPatterns(node, true);
-    });
-  },
+  "store loses everything": (world) => world.forget(() => world.store.lose()),
   "agent loses its connection": ({ agents }, { agent }) => agents[agent % agents.length]?.cut(),
   "agent dies": ({ agents }, { agent, ms }) => agents[agent % agents.length]?.die(ms),
   "agents all gone": ({ agents }, { ms }) => {

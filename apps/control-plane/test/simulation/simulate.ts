@@ -2,7 +2,7 @@ import { isParallaxError, seededRandom } from "@parallax/core";
 import { createTimeline } from "@parallax/testing";
 import { incarnationOf, isFinal } from "../../src/executions/record.ts";
 import { startAgent } from "./agents.ts";
-import { createPlace, createSharedStore, type Place } from "./cluster.ts";
+import { createPlace, createSharedStore, type Place, putPatterns } from "./cluster.ts";
 import { actions } from "./faults.ts";
 import type { Scenario, Wish } from "./scenario.ts";
 import { storyLogger } from "./story.ts";
@@ -23,6 +23,10 @@ export interface History {
 const limitMs = 240_000;
 /** Within this time of a fail-over an owner that lives has written anew what it took back. */
 const rewrittenMs = 10_000;
+/** Within this time of its adoption an execution is in its owner's memory. */
+const loadedMs = 2500;
+/** Within this time whoever runs a cluster sees to its patterns. */
+const patternsMs = 3000;
 const tickMs = 500;
 
 export interface SimulateOptions {
@@ -74,6 +78,7 @@ interface Beginning {
 function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOptions): Beginning {
   const random = seededRandom(scenario.seed + 1);
   let isDirty = false;
+  let isForgetful = false;
   const waits = new Set<() => void>();
   const timeline = createTimeline({
     promisesOnly: true,
@@ -126,6 +131,7 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
     counts,
     nowMs: () => timeline.nowMs,
     hasLost: (id) => losses.has(id),
+    isForgetful: () => isForgetful,
     isAlone: scenario.nodes === 1,
     tell,
     owners: {
@@ -139,7 +145,7 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
     },
   });
   const world: World = {
-    ...{ timeline, outside, random, places, store, fates, network, tell },
+    ...{ timeline, outside, random, places, store, fates, network, tell, delegatedAtMs: new Map() },
     agents: Array.from({ length: scenario.agents }, (_, index) =>
       startAgent({
         ...{ name: `agent-${index}`, seed: scenario.seed * 10 + index, timeline, outside, failing: 0.02 },
@@ -164,19 +170,27 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
       waits.add(wait);
     },
     forget(restore) {
+      isForgetful = true;
+      outside.after(patternsMs, () => {
+        for (const { node } of places) if (node) void putPatterns(node, true);
+      });
       watch.look();
       const before = new Map(store.records.shelf(0, "execution").records);
       restore();
       const after = store.records.shelf(0, "execution").records;
       for (const [id, state] of before) {
         if (after.get(id) === state) continue;
-        const loss = { atMs: timeline.nowMs, owner: watch.seen.get(id)?.owner };
+        const entry = watch.seen.get(id);
+        const givenAtMs = Math.max(entry?.adoptedAtMs ?? 0, world.delegatedAtMs.get(id) ?? 0);
+        const isFresh = givenAtMs > 0 && timeline.nowMs - givenAtMs < loadedMs;
+        const loss = { atMs: timeline.nowMs, owner: entry?.owner, isFresh };
         losses.set(id, [...(losses.get(id) ?? []), loss]);
         tell(`LOST ${id} of ${loss.owner}`);
       }
     },
   };
   outside.every(tickMs, () => {
+    lookAtLeaders(world, scenario, watch);
     if (store.wire.state !== "up") return;
     watch.tick(tickMs, (owner) => {
       const place = places.find(({ node }) => node && ownerOf(node) === owner);
@@ -185,6 +199,13 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
   });
   for (const place of places) place.start();
   return { world, watch, accepted: new Map(), losses };
+}
+
+/** L: two nodes never lead at once, but where somebody deposed a leader that may not know it yet. */
+function lookAtLeaders({ places }: World, { faults }: Scenario, watch: Watch): void {
+  const leading = places.filter(({ node }) => (node?.election.term()?.remaining() ?? 0) > 0);
+  const isDeposed = faults.some(({ kind }) => kind === "leader is deposed");
+  if (leading.length > 1 && !isDeposed) watch.blame("the cluster", "has two leaders");
 }
 
 function stateOf({ clock, wire }: Place): string {
@@ -197,7 +218,8 @@ function judge({ wishes }: Scenario, { world, watch, accepted, losses }: Beginni
   let excused = 0;
   // What the store took back while, or shortly before, its owner was gone: the contract says that Redis can lose it.
   const isExcused = (id: string): boolean =>
-    (losses.get(id) ?? []).some(({ atMs, owner }) => {
+    (losses.get(id) ?? []).some(({ atMs, owner, isFresh }) => {
+      if (isFresh) return true;
       const fate = owner === undefined ? undefined : world.fates.of(owner);
       return fate !== undefined && fate.atMs <= atMs + rewrittenMs;
     });
@@ -232,6 +254,7 @@ async function ask(world: World, watch: Watch, wish: Wish, accepted: Map<string,
           const { id } = done.execution;
           world.tell(`ACCEPTED ${id} ${wish.pattern} ${JSON.stringify(wish.input)} by ${node.nodeId}`);
           accepted.set(id, wish);
+          if (done.execution.nodeId !== node.nodeId) world.delegatedAtMs.set(id, world.timeline.nowMs);
           await follow(world, watch, wish, id);
           return;
         }

@@ -1,8 +1,7 @@
 import type { MemoryRecordSpace } from "@parallax/state-store/memory";
 import { z } from "zod";
 import { type ExecutionStatus, isFinal, type Task, taskSchema } from "../../src/executions/record.ts";
-import { answerTo } from "./agents.ts";
-import { merged } from "./functions.ts";
+import { agentsProblem, hasEnough, resultProblem, timeProblem } from "./endings.ts";
 
 export type RecordState =
   ReturnType<MemoryRecordSpace["shelf"]>["records"] extends Map<string, infer State> ? State : never;
@@ -34,7 +33,10 @@ export interface Seen {
   readonly asked: Set<string>;
   /** Store time at which the watch has begun to count, and what it has counted: see `tick`. */
   countedMs: number;
-  readonly startedMs: number;
+  /** When it was last given to another owner. */
+  adoptedAtMs: number;
+  /** When as many results lay in its inbox as it needs. */
+  enoughAtMs: number | undefined;
 }
 
 /** What became of an owner, so that another one may have its executions. */
@@ -52,6 +54,8 @@ export interface WatchOptions {
   readonly nowMs: () => number;
   /** Whether the store took back something of this execution. */
   readonly hasLost: (id: string) => boolean;
+  /** Whether the store has taken anything back. */
+  readonly isForgetful: () => boolean;
   /** Whether the cluster is a single node. */
   readonly isAlone: boolean;
   readonly tell: (line: string) => void;
@@ -66,6 +70,8 @@ export interface Watch {
   began(taskId: string, attempt: number, agentId: string | undefined): void;
   /** An agent was told what became of its answer. */
   acknowledged(taskId: string, outcome: string): void;
+  /** Notes what is wrong with an execution, an agent or the cluster. */
+  blame(id: string, what: string): void;
   /** A client was shown this as the end of an execution. */
   shown(id: string, status: ExecutionStatus, what: unknown): void;
   /** What a client was shown as the end has to be the end. */
@@ -76,18 +82,7 @@ export interface Watch {
 }
 
 const tasksSchema = z.array(taskSchema);
-const letterSchema = z.object({
-  kind: z.string(),
-  taskId: z.string().optional(),
-  agentId: z.string().optional(),
-  result: z.unknown().optional(),
-});
 const errorSchema = z.object({ code: z.string() });
-const definitionSchema = z.object({
-  timeout: z.string(),
-  agents: z.object({ max: z.number() }),
-  aggregate: z.object({ strategy: z.string() }),
-});
 const statusSchema = z.enum(["pending", "running", "aggregating", "completed", "failed", "cancelled"]);
 
 /** What an execution keeps from its creation on, above all its definition (X9). */
@@ -103,10 +98,16 @@ export function createWatch(options: WatchOptions): Watch {
   const seen = new Map<string, Seen>();
   const wrong = new Map<string, string>();
   const ends = new Map<string, End>();
+  /** By agent: the counter of its newest connection. */
+  const connections = new Map<string, number>();
 
   function blame(id: string, what: string): void {
     if (!wrong.has(id)) tell(`WRONG ${id} ${what}`);
     if (!wrong.has(id)) wrong.set(id, what);
+  }
+
+  function blameFor(id: string, what: string | undefined): void {
+    if (what !== undefined) blame(id, what);
   }
 
   function note(id: string, state: RecordState): void {
@@ -125,7 +126,8 @@ export function createWatch(options: WatchOptions): Watch {
         end: undefined,
         asked: new Set(),
         countedMs: 0,
-        startedMs: nowMs(),
+        adoptedAtMs: Number.NEGATIVE_INFINITY,
+        enoughAtMs: undefined,
       } as const);
     if (known) compare(id, known, state, status);
     else {
@@ -136,7 +138,8 @@ export function createWatch(options: WatchOptions): Watch {
     for (const task of tasks)
       for (const [index, { agentId }] of task.assignments.entries())
         entry.asked.add(`${task.id} ${index + 1} ${agentId}`);
-    checkAgents(id, tasks);
+    blameFor(id, agentsProblem(tasks));
+    if (hasEnough(state, tasks)) entry.enoughAtMs ??= nowMs();
     if (isFinal(status)) checkEnd(id, entry);
   }
 
@@ -160,26 +163,17 @@ export function createWatch(options: WatchOptions): Watch {
   function changeOfOwner(id: string, known: Seen, state: RecordState, from: string, to: string): void {
     const fate = owners.fateOf(from);
     const reason = fate ?? owners.reasonOf(from);
-    tell(`${id} ${known.status} goes from ${from} to ${to}: ${reason}`);
+    tell(
+      `${id} ${known.status} goes from ${from} to ${to}: ${reason} deadline ${known.state.fields.get("deadlineAtMs")} then ${state.fields.get("deadlineAtMs")}`,
+    );
     const how = `${known.status} ${fate === undefined ? "handed over" : "adopted"}`;
     count(counts, `${how}: ${reason ?? "no reason"}`);
+    known.adoptedAtMs = nowMs();
     if (options.isAlone) count(counts, `${how}: the only node, started again`);
     if (reason === undefined && !hasLost(id)) blame(id, `was taken from ${from}, which lives`);
     const counted = Number(state.fields.get("adoptions")) - Number(known.state.fields.get("adoptions"));
     if (counted > 0 && fate === undefined && !hasLost(id))
       blame(id, "a planned hand-over counted as a crash");
-  }
-
-  /** X3: no agent has two tasks of an execution whose answers may both count. */
-  function checkAgents(id: string, tasks: readonly Task[]): void {
-    const taskOf = new Map<string, string>();
-    for (const task of tasks)
-      for (const { agentId, refused } of task.assignments) {
-        if (refused) continue;
-        const other = taskOf.get(agentId);
-        if (other !== undefined && other !== task.id) blame(id, `asked ${agentId} for two of its tasks`);
-        taskOf.set(agentId, task.id);
-      }
   }
 
   function checkEnd(id: string, entry: Seen): void {
@@ -188,53 +182,31 @@ export function createWatch(options: WatchOptions): Watch {
     const end: End = { status, what: error ?? state.fields.get("result") ?? "" };
     if (!entry.end) {
       count(counts, `end: ${status}${error === undefined ? "" : ` ${error}`}`);
-      tell(`${id} ended as ${status} ${end.what}`);
+      tell(
+        `${id} ended as ${status} ${end.what} ${state.fields.get("deadlineAtMs")} ${state.fields.get("createdAt")} ${nowMs()}`,
+      );
       entry.end = end;
-      if (error === "timeout" || error === "no_agents") checkTime(id, entry);
+      if (error === "timeout" || error === "no_agents") blameFor(id, timeProblem(entry, nowMs()));
     }
     if (entry.end.status !== end.status || entry.end.what !== end.what)
       blame(id, `ended as ${entry.end.status} ${entry.end.what}, then as ${end.status} ${end.what}`);
     if (error === "poisoned" && Number(state.fields.get("adoptions")) < 3) blame(id, "poisoned too early");
-    if (status === "completed") checkResult(id, entry);
+    if (status === "completed") blameFor(id, resultProblem(entry, hasLost(id)));
   }
 
-  /** X8: only time in which somebody could work on it counts. */
-  function checkTime(id: string, { state, countedMs }: Seen): void {
-    const { timeout } = definitionSchema.parse(json(state, "definition"));
-    const neededMs = Number.parseFloat(timeout) * 1000;
-    if (countedMs < neededMs - 2500) blame(id, `was out of time after ${countedMs} ms of ${neededMs}`);
-  }
-
-  /** X3, X4: no agent and no task counts twice, and the result is made of what lies in the inbox. */
-  function checkResult(id: string, { state, tasks }: Seen): void {
-    const letters = [...state.inbox.values()].map((text) => letterSchema.parse(JSON.parse(text)));
-    const done = tasks.filter((task) => task.status === "completed").map((task) => task.id);
-    const used = done.flatMap(
-      (taskId) => letters.find((letter) => letter.kind === "result" && letter.taskId === taskId) ?? [],
-    );
-    // A roll-back takes letters back that were counted already: the result stays, one of its answers is not shown.
-    if (used.length < done.length && !hasLost(id))
-      blame(id, `${done.length} tasks are done by ${used.length} results`);
-    if (new Set(used.map(({ agentId }) => agentId)).size !== used.length) blame(id, "an agent counted twice");
-    const { agents, aggregate } = definitionSchema.parse(json(state, "definition"));
-    const result = json(state, "result");
-    const answer = answerTo(json(state, "input"));
-    const expected: Readonly<Record<string, unknown>> = {
-      all: Array.from({ length: agents.max }, () => answer),
-      function: merged(Array.from({ length: agents.max }, () => answer)),
-      first: answer,
-      quorum: answer,
-    };
-    // Where they don't agree, one of them is the first.
-    if (aggregate.strategy === "first" && typeof result === "string" && result.endsWith(" disagrees")) return;
-    if (JSON.stringify(result) !== JSON.stringify(expected[aggregate.strategy]))
-      blame(id, `its result is ${JSON.stringify(result)}`);
+  /** X10: of two connections of one agent the newer has the session. */
+  function noteConnection(id: string, { fields }: RecordState): void {
+    const counter = Number(fields.get("connection"));
+    const before = connections.get(id) ?? 0;
+    if (counter < before && !options.isForgetful()) blame(id, `connection ${counter} came after ${before}`);
+    connections.set(id, counter);
   }
 
   return {
     look() {
       for (const [id, state] of space.shelf(0, "execution").records)
         if (seen.get(id)?.state !== state) note(id, state);
+      for (const [id, state] of space.shelf(0, "agent").records) noteConnection(id, state);
     },
     tick(ms, works) {
       for (const entry of seen.values())
@@ -264,13 +236,14 @@ export function createWatch(options: WatchOptions): Watch {
           blame(id, `was shown as ${status} ${what}, and ended as ${end?.status} ${end?.what}`);
       }
     },
+    blame,
     wrong,
     seen,
   };
 }
 
 /** A field that is JSON; a text that is none stands for itself. */
-function json({ fields }: RecordState, name: string): unknown {
+export function json({ fields }: RecordState, name: string): unknown {
   const text = fields.get(name);
   if (text === undefined) return undefined;
   try {

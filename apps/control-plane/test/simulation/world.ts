@@ -16,6 +16,8 @@ export interface Loss {
   readonly atMs: number;
   /** Who had it in memory. */
   readonly owner: string | undefined;
+  /** It was given to its owner so shortly before that it may not have been. */
+  readonly isFresh: boolean;
 }
 
 /** Everything that a history consists of. */
@@ -28,6 +30,8 @@ export interface World {
   readonly agents: readonly SimulatedAgent[];
   readonly store: SharedStore;
   readonly fates: Fates;
+  /** When a node accepted an execution for another one, which has to be told: by execution. */
+  readonly delegatedAtMs: Map<string, number>;
   readonly network: Network & { lossy: number; lateMs: number };
   /** Writes a line of the story. */
   tell(line: string): void;
