@@ -124,6 +124,7 @@ async function measure(): Promise<void> {
     turns.every(({ exit }) => exit === 0),
     turns.map(({ exit }) => exit).join(),
   );
+  if (process.exitCode === 1) console.log(`the balancer said:\n${front.lines.slice(-30).join("\n")}`);
   await crowd.stop();
   await front.stop();
   await cluster.stop();

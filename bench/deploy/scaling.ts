@@ -81,6 +81,7 @@ async function measure(): Promise<void> {
   for (const line of load.failures.slice(0, 10)) console.log(line);
   check("closes 1006 0", !crowd.closes.has(1006), JSON.stringify(Object.fromEntries(crowd.closes)));
   check("no agent gave up", crowd.gaveUp.length === 0, crowd.gaveUp.length);
+  if (process.exitCode === 1) console.log(`the balancer said:\n${front.lines.slice(-30).join("\n")}`);
   await crowd.stop();
   await front.stop();
   await cluster.stop();
