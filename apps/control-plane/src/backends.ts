@@ -18,6 +18,7 @@ import {
   createConnections,
   createKeySpace,
   createReachability,
+  type KeySpace,
   type Reachability,
   type ReachabilityOptions,
   type RedisConnections,
@@ -48,7 +49,7 @@ export interface Backends {
   onRedisRequest(listener: (request: RedisRequest) => void): void;
   /** Looks at all that a node works with (M7); undefined where that is in its own process. */
   reachability(options: Omit<ReachabilityOptions, "connections" | "keySpace">): Reachability | undefined;
-  /** Notes which cluster uses this Redis. @throws ParallaxError `wrong_cluster` when another one does. */
+  /** Notes which cluster uses this Redis. @throws ParallaxError `wrong_cluster` when another one does, `wrong_layout` when a version does that lays out its keys differently. */
   claim(clusterId: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -108,7 +109,6 @@ export function redisBackends(config: Config, logger: Logger, onError: (error: u
   const redis = measureConnections(connections, systemClock, (request) => observe(request));
   const keySpace = createKeySpace({ prefix: keyPrefix, cluster: cluster !== undefined, partitions });
   const replicas = durability.replicas ?? (redis.mode === "standalone" ? 0 : 1);
-  const clusterKey = keySpace.coordination("ha:cluster");
   return {
     kind: "redis",
     lease: redisLeaseStore(redis, { keySpace, eventTopic: clusterTopic }),
@@ -122,17 +122,42 @@ export function redisBackends(config: Config, logger: Logger, onError: (error: u
     onRedisRequest(listener) {
       observe = listener;
     },
-    async claim(clusterId) {
-      await redis.data.command("SET", [clusterKey, clusterId, "NX"]);
-      const owner = await redis.data.command("GET", [clusterKey]);
-      if (owner === clusterId) return;
-      throw new ParallaxError(
-        "wrong_cluster",
-        `joining cluster ${clusterId}: this Redis is used by cluster ${String(owner)}; give each cluster its own redis.keyPrefix`,
-      );
-    },
+    claim: (clusterId) => claimKeys(redis.data, keySpace, clusterId),
     close: () => redis.close(),
   };
+}
+
+/**
+ * How keys and fields are laid out. It is raised only by a change that nodes of before and after can't live with side by side,
+ * which docs/compatibility.md promises to be none within one version and the next.
+ */
+const layout = "2";
+
+/** @throws ParallaxError `wrong_cluster`, `wrong_layout`: nodes of two layouts would misread what the other writes. */
+async function claimKeys(
+  data: RedisConnections["data"],
+  keySpace: KeySpace,
+  clusterId: string,
+): Promise<void> {
+  const [clusterKey, layoutKey] = [keySpace.coordination("ha:cluster"), keySpace.coordination("ha:layout")];
+  // What was written before layouts had numbers is the first. The layout is noted before the cluster, so that it is there
+  // wherever the cluster is.
+  if ((await data.command("GET", [clusterKey])) === null)
+    await data.command("SET", [layoutKey, layout, "NX"]);
+  await data.command("SET", [clusterKey, clusterId, "NX"]);
+  const owner = await data.command("GET", [clusterKey]);
+  if (owner !== clusterId) {
+    throw new ParallaxError(
+      "wrong_cluster",
+      `joining cluster ${clusterId}: this Redis is used by cluster ${String(owner)}; give each cluster its own redis.keyPrefix`,
+    );
+  }
+  const found = String((await data.command("GET", [layoutKey])) ?? "1");
+  if (found === layout) return;
+  throw new ParallaxError(
+    "wrong_layout",
+    `starting on ${keySpace.prefix}* in this Redis: layout ${found} is there, and this version writes ${layout}; give it another redis.keyPrefix, or end all nodes and empty this one`,
+  );
 }
 
 /** Where Redis is, with whose name and which certificates. */

@@ -44,6 +44,30 @@ describeBackend("redis-standalone", "the backends of a node", () => {
     await backends.close();
   });
 
+  it.each([
+    ["another version's", () => redis.send("SET", "parallax:ha:layout", "99"), /layout 99 is there/],
+    [
+      "one from before layouts had numbers",
+      () => redis.send("DEL", "parallax:ha:layout"),
+      /layout 1 is there/,
+    ],
+  ])("refuse keys of another layout, %s, and go back to what is theirs", async (_, change, message) => {
+    const { config } = load(`redis: { url: "${redis.url}" }`);
+    const backends = redisBackends(config, noopLogger, () => {});
+    await redis.send("FLUSHALL");
+    await backends.claim("tested");
+    await backends.claim("tested");
+    const layout = await redis.send("GET", "parallax:ha:layout");
+    await change();
+    await expect(backends.claim("tested")).rejects.toMatchObject({
+      code: "wrong_layout",
+      message: expect.stringMatching(message),
+    });
+    await redis.send("SET", "parallax:ha:layout", String(layout));
+    await backends.claim("tested");
+    await backends.close();
+  });
+
   it("give a call about the lease no more than half of the renew deadline", async () => {
     const { config } = load(
       `redis: { url: "${redis.url}" }\nhighAvailability: { leaderElection: { leaseDuration: 600ms } }`,

@@ -43,7 +43,7 @@ const lastRequestsMs = 1000;
  * Runs a node until `signal` aborts (it then drains), until it was drained from outside, or until something ends it:
  * config → connections → stores → packages → services → routes → run group.
  *
- * @throws ParallaxError `redis_unreachable`, `redis_auth`, `wrong_cluster`, `port_in_use`, `invalid_pattern`, `replaced`, …
+ * @throws ParallaxError `redis_unreachable`, `redis_auth`, `wrong_cluster`, `wrong_layout`, `port_in_use`, `invalid_pattern`, `replaced`, …
  */
 export async function runNode(options: NodeOptions, signal: AbortSignal): Promise<void> {
   const {
