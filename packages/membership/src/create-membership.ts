@@ -18,6 +18,9 @@ export function cutOffAfterMs(settings: Pick<Settings, "checkIntervalMs" | "unhe
   return sweepLimits(settings).failAfterMs - settings.checkIntervalMs / 2;
 }
 
+/** What somebody has to know of who reads warnings only. */
+const troubles: ReadonlySet<MembershipEvent["type"]> = new Set(["cut-off", "ended", "failed", "reset"]);
+
 /**
  * Makes a node's place in the cluster; `run` takes it.
  *
@@ -62,10 +65,7 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   function emit(event: MembershipEvent): void {
-    logger[event.type === "cut-off" || event.type === "ended" ? "warn" : "info"](
-      `membership: ${event.type}`,
-      event,
-    );
+    logger[troubles.has(event.type) ? "warn" : "info"](`membership: ${event.type}`, event);
     if ("incarnation" in event && ends.has(event.type)) rememberEnded(event.incarnation);
     listeners.emit(event);
   }

@@ -47,6 +47,8 @@ export interface Hub {
   shed(share: number): void;
   /** Closes every connection whose caller is not known any more. */
   revoke(isKnown: (caller: string) => boolean): void;
+  /** The store may have lost the sessions of those that are connected here, without which their tasks count as lost. */
+  restore(): Promise<void>;
   /** Closes every connection; the agents come back, here or elsewhere. */
   sendAway(): void;
   /** Ends every connection at once. */
@@ -128,6 +130,7 @@ export function createHub(options: HubOptions): Hub {
     const { agentId, resumeToken, resumed, leftNodeId } = opened;
     const session: Session = {
       agentId,
+      hello: { ...hello, holding: [], owed: [] },
       name: hello.name,
       capabilities: hello.capabilities,
       counter: hello.connection,
@@ -277,16 +280,14 @@ export function createHub(options: HubOptions): Hub {
   }
 
   return {
-    accept,
-    send,
+    ...{ accept, send, receive, drain },
     has: (agentId) => connected.has(agentId),
-    receive,
-    drain,
     shed: departures.shed,
     revoke(isKnown) {
       for (const [connection, { caller }] of sockets)
         if (!isKnown(caller)) connection.close(closeCodes.unauthorized, "the token is not valid any more");
     },
+    restore: () => sessions.restore([...connected.values()]),
     sendAway() {
       for (const connection of sockets.keys())
         connection.close(closeCodes.internalError, "the node begins anew; come back");

@@ -1,8 +1,11 @@
+import type { HelloFrame } from "@parallax/protocol";
 import type { AgentConnection } from "./connection.ts";
 
 /** An agent whose connection this node has welcomed. */
 export interface Session {
   readonly agentId: string;
+  /** As it introduced itself, without its tasks. */
+  readonly hello: HelloFrame;
   readonly name: string;
   readonly capabilities: readonly string[];
   readonly counter: number;

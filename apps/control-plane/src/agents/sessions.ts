@@ -39,12 +39,17 @@ export interface Sessions {
   /** The agent left for good. */
   end(agentId: string, connection: number): Promise<void>;
   get(agentId: string): Promise<AgentRecord | undefined>;
+  /** Writes the sessions of connections anew that the store has lost; what is there stays as it is. */
+  restore(connected: readonly { readonly agentId: string; readonly hello: HelloFrame }[]): Promise<void>;
   /** Another token for a connection that lasts: the one of its welcome expires. */
   renewedToken(agentId: string): Promise<string>;
 }
 
 /** How often a session is read again when others write to it at the same time. */
 const maxConflicts = 5;
+
+/** How many sessions are restored at a time. */
+const restoredTogether = 100;
 
 export function createSessions(options: SessionsOptions): Sessions {
   const { agents, tokens, nodeId, owner, clock, random = systemRandom, reconnectGraceMs } = options;
@@ -130,6 +135,15 @@ export function createSessions(options: SessionsOptions): Sessions {
       await agents.delete(agentId, { version: stored.version, event });
     },
     get: async (agentId) => (await agents.get(agentId))?.value,
+    async restore(connected) {
+      for (let first = 0; first < connected.length; first += restoredTogether)
+        await Promise.all(
+          connected.slice(first, first + restoredTogether).map(({ agentId, hello }) => {
+            const record = recordOf(hello);
+            return agents.create(agentId, record, { event: eventOf("agent-connected", agentId, record) });
+          }),
+        );
+    },
   };
 }
 

@@ -28,6 +28,6 @@ export async function start(options: LoadOptions): Promise<void> {
 function toggleDebug(logger: NodeLogger, usual: LogLevel): void {
   process.on("SIGUSR2", () => {
     logger.setLevel(logger.level() === "debug" ? usual : "debug");
-    logger.info("the level of the log was changed by SIGUSR2", { level: logger.level() });
+    logger.info("the level of the log was changed by SIGUSR2", { to: logger.level() });
   });
 }

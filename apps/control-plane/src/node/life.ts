@@ -4,7 +4,6 @@ import { auditAgents } from "../executions/audit.ts";
 import type { HighAvailability } from "../high-availability.ts";
 import { nodeMessageSchema } from "../node-messages.ts";
 import { logLeaders } from "../observe/log-leaders.ts";
-import { logMembers } from "../observe/log-members.ts";
 import { readPatterns } from "../patterns/directory.ts";
 import type { NodeParts } from "./assemble.ts";
 
@@ -21,7 +20,7 @@ export async function live(
   const { membership, candidacy, reachability, health, logger } = node;
   const unlisten = listenToNodes(node, ha);
   const unfollow = followMembership(node);
-  const unlog = [logLeaders(node), logMembers(node)];
+  const unlog = logLeaders(node);
   try {
     await runGroup([
       { name: "reachability", run: (stop) => (reachability ? reachability.run(stop) : aborted(stop)) },
@@ -34,7 +33,7 @@ export async function live(
   } finally {
     health.markStopped();
     unfollow();
-    for (const end of unlog) end();
+    unlog();
     unlisten();
     logger.info("stopped");
   }
@@ -68,15 +67,30 @@ function followMembership({ membership, work }: NodeParts): () => void {
 async function keepReconciled(node: NodeParts, stop: AbortSignal): Promise<void> {
   const { config, clock, logger, bus, membership } = node;
   const { checkIntervalMs } = config.highAvailability.memberHealth;
-  const look = (act = () => lookAtRecords(node)): void => {
+  /** The store may lack the sessions of this node's agents: they are looked after before their tasks are. */
+  let mayHaveLost = false;
+  async function lookAtAll(): Promise<void> {
+    if (mayHaveLost) {
+      mayHaveLost = false;
+      await node.work.hub.restore().catch((error: unknown) => {
+        mayHaveLost = true;
+        throw error;
+      });
+    }
+    await lookAtRecords(node);
+  }
+  const look = (act = lookAtAll): void => {
     act().catch((error: unknown) => {
       logger.warn("could not compare the records with memory; trying again", { error: errorMessage(error) });
     });
   };
   const subscription = bus.subscribe("execution", { from: "now" }, ({ type }) => {
-    if (type === "gap") look(() => node.work.ownership.recheck());
+    if (type !== "gap") return;
+    mayHaveLost = true;
+    look(() => node.work.ownership.recheck());
   });
   const unfollow = membership.subscribe(({ type }) => {
+    if (type === "reset") mayHaveLost = true;
     if (type === "back" || type === "reset") look();
   });
   try {

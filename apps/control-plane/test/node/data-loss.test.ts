@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { startNodes, workPattern } from "../support/local-nodes.ts";
 
 describeBackend("redis-standalone", "a store that has lost everything", () => {
-  it("has the patterns of the directory again, and goes on", async () => {
+  it("has the patterns of the directory and the sessions of agents again, and goes on", async () => {
     await using redis = await startRedis();
     const directory = await createTemporaryDirectory("patterns");
     await writeFile(join(directory.path, "one.yaml"), JSON.stringify(workPattern("one")));
@@ -20,6 +20,7 @@ describeBackend("redis-standalone", "a store that has lost everything", () => {
       expect(await client.executions.run({ pattern: "one" })).toMatchObject({ result: "done" });
       await redis.send("FLUSHALL");
       await eventually(async () => (await client.patterns.list()).length === 1, { timeoutMs: 30_000 });
+      await eventually(async () => (await client.agents.list()).agents.length === 1, { timeoutMs: 30_000 });
       expect(await client.executions.run({ pattern: "one" })).toMatchObject({ result: "done" });
     } finally {
       await nodes.stop();

@@ -44,9 +44,13 @@ describe("the log of a node", () => {
 
   it("has one line for each transition of a member and of the leadership", async () => {
     const third = await nodes.start("node-third");
-    await eventually(() => found("member joined", { member: "node-third" }).length === 1);
+    await eventually(() => found("membership: joined", { member: "node-third" }).length === 1);
     await third.stop();
-    await eventually(() => found("member left", { member: "node-third" }).length === 1);
+    await eventually(() => found("membership: left", { member: "node-third" }).length === 1);
+    const versions = lines
+      .filter(({ fields }) => fields.member === "node-third")
+      .map(({ fields }) => fields.version);
+    expect(new Set(versions).size, "one line each").toBe(versions.length);
 
     // Whoever leads now gives way to the node that is looked at, and takes over from it again.
     await eventually(async () => (await nodes.client().haStatus()).members.some((m) => m.role === "leader"));
@@ -62,7 +66,13 @@ describe("the log of a node", () => {
     expect(found("the term ends").map(({ fields }) => fields.term)).toEqual(terms);
     const others = found("another node leads").map(({ fields }) => fields.term);
     expect(new Set(others).size).toBe(others.length);
-    const transitions = ["elected", "the term ends", "another node leads", "member joined", "member left"];
+    const transitions = [
+      "elected",
+      "the term ends",
+      "another node leads",
+      "membership: joined",
+      "membership: left",
+    ];
     const told = lines.filter(({ message }) => transitions.includes(message));
     expect(told.every(({ level }) => level === "info")).toBe(true);
   });

@@ -107,8 +107,10 @@ describe("[redis-standalone] a node whose Redis goes away and comes back", () =>
     const { id } = await nodes.client(0).executions.run({ pattern: "hold", input: "kept" });
     const used = Number(/used_memory:(\d+)/.exec(String(await redis.send("INFO", "memory")))?.[1]);
     await redis.send("CONFIG", "SET", "maxmemory", Math.round(used * 1.05));
-    await eventually(async () => (await submit("more")).status === 503, patience);
-    const refused = await submit("more");
+    const refused = await eventually(async () => {
+      const answer = await submit("more");
+      return answer.status === 503 && answer;
+    }, patience);
     expect(errorOf(refused, 503)).toMatchObject({ code: "store_full" });
     expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(0);
     expect((await call(`${url}/api/executions/${id}`)).body).toMatchObject({ result: "kept" });

@@ -20,6 +20,7 @@ it("writes one line for each change of leadership, and leaves this node's own to
   election.emit({ type: "leader", leader: undefined });
   election.emit({ type: "leader", leader: { nodeId: "node-0", incarnation: "i", term: 8 } });
   election.emit({ type: "elected", term: 8 });
+  election.emit({ type: "leader", leader: undefined });
   election.emit({ type: "store-changed", term: 8 });
   expect(lines).toEqual([
     ["info", "another node leads", { leader: "node-1", term: 7 }],
