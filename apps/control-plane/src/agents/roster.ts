@@ -45,7 +45,8 @@ export interface Roster {
 
 /** A set of capabilities as a map key. */
 export function capabilityKey(capabilities: Iterable<string>): string {
-  return [...capabilities].sort().join("+");
+  const [first = "", ...others] = capabilities;
+  return others.length === 0 ? first : [first, ...others].sort().join("+");
 }
 
 /** Makes an empty roster. `onFree` is called whenever an agent has gained a free slot. */

@@ -216,15 +216,18 @@ function deliveredText(topic: EventTopic, delivered: Delivered | Gap, id: string
   return messageText("event", id, dataOf(topic, delivered.event, delivered.atMs));
 }
 
-/** Events are the same objects for all who follow a topic, and so is their text. */
-const texts = new WeakMap<BusEvent, string>();
+/** Events are the same objects for all who follow a topic, and so is the text of those that came last. */
+const lastTexts = new Map<BusEvent, string>();
+const maxLastTexts = 256;
 
 function dataOf(topic: EventTopic, event: BusEvent, atMs: number): string {
-  const known = texts.get(event);
+  const known = lastTexts.get(event);
   if (known !== undefined) return known;
   const shown: ClusterEvent = { ...event, topic, at: new Date(atMs).toISOString() };
   const text = JSON.stringify(shown);
-  texts.set(event, text);
+  // All at once: to take away the oldest each time costs more than a text.
+  if (lastTexts.size >= maxLastTexts) lastTexts.clear();
+  lastTexts.set(event, text);
   return text;
 }
 
