@@ -25,8 +25,8 @@ export interface FetchedAnswer {
   text(): Promise<string>;
 }
 
-/** What the client needs of `fetch`. */
-export type Fetch = (url: string, init: FetchInit) => Promise<FetchedAnswer>;
+/** What the client needs of `fetch`: whatever a `Response` is where the caller's types come from, or the least that does. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchedAnswer | Response>;
 
 /** Options of `createClient`. */
 export interface ClientOptions {
