@@ -17,6 +17,7 @@ import {
 import { checkBalancers, checkCompose, checkComposePattern } from "./deploy/compose.mjs";
 import { checkDockerfile } from "./deploy/dockerfile.mjs";
 import { checkBase, checkOverlays } from "./deploy/manifests.mjs";
+import { checkPromises } from "./deploy/promises.mjs";
 import { checkRedisScripts } from "./deploy/redis-chart.mjs";
 import { runUnit, verifyUnit } from "./deploy/systemd.mjs";
 import { fetchTools } from "./deploy/tools.mjs";
@@ -116,6 +117,7 @@ const checks =
     ["alerts fire when they should", () => promtool("test", "rules", "alerts.test.yml")],
     ["chart: lint", lintChart],
     ["chart: objects as Kubernetes has them", checkRenderedChart],
+    ["chart, manifests: what is promised by name", checkPromises],
     ["chart: wrong values are refused", checkRefusals],
     ["chart: nodes understand their configuration", checkConfigs],
     ["chart: versioned with the program", checkVersions],

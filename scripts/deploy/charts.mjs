@@ -42,6 +42,17 @@ const withoutNotes = (output) =>
     .filter((line) => !/found symbolic link in path/.test(line))
     .join("\n");
 
+/**
+ * What the newest Helm renders.
+ *
+ * @param {readonly string[]} args
+ */
+export async function renderChart(...args) {
+  const { ok, output } = await run(String(helms.at(-1)?.program), ["template", "parallax", chart, ...args]);
+  if (!ok) throw new Error(output);
+  return parseObjects(withoutNotes(output));
+}
+
 /** @returns {Promise<Outcome>} */
 export async function checkRenderedChart() {
   /** @type {Record<string, ReturnType<typeof parseObjects>>} */

@@ -8,9 +8,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stringify } from "yaml";
 import { root, run } from "../command.mjs";
-import { chart } from "./charts.mjs";
+import { renderChart } from "./charts.mjs";
 import { checkObjects, parseObjects } from "./objects.mjs";
-import { fetchTools, helms, kubectl } from "./tools.mjs";
+import { fetchTools, kubectl } from "./tools.mjs";
 
 /** @typedef {import("../command.mjs").Outcome} Outcome */
 
@@ -31,12 +31,8 @@ function withoutHelm(value) {
 
 /** @returns {Promise<Map<string, string>>} The files of base/, by name. */
 async function renderBase() {
-  const args = ["template", "parallax", chart, "-f", join(manifests, "values.yaml")];
-  const { ok, output } = await run(String(helms.at(-1)?.program), args);
-  if (!ok) throw new Error(output);
-  const text = output.replace(/^.*found symbolic link in path.*\n/gm, "");
   const files = new Map();
-  for (const object of parseObjects(text)) {
+  for (const object of await renderChart("-f", join(manifests, "values.yaml"))) {
     withoutHelm(object);
     const name = `${object.metadata.name}.${object.kind.toLowerCase()}.yaml`;
     files.set(name, head + stringify(object, { lineWidth: 0 }));
@@ -61,15 +57,24 @@ export async function checkBase() {
   return { ok: differing.length === 0, output };
 }
 
+/**
+ * What kustomize makes of a folder.
+ *
+ * @param {string} folder
+ */
+export async function renderOverlay(folder) {
+  const { ok, output } = await run(kubectl, ["kustomize", join(manifests, folder)]);
+  if (!ok) throw new Error(output);
+  return parseObjects(output);
+}
+
 /** @returns {Promise<Outcome>} */
 export async function checkOverlays() {
   /** @type {Record<string, ReturnType<typeof parseObjects>>} */
   const rendered = {};
   const overlays = readdirSync(join(manifests, "overlays")).map((name) => `overlays/${name}`);
   for (const folder of ["base", ...overlays]) {
-    const { ok, output } = await run(kubectl, ["kustomize", join(manifests, folder)]);
-    if (!ok) return { ok, output };
-    rendered[folder] = parseObjects(output);
+    rendered[folder] = await renderOverlay(folder);
   }
   return checkObjects(rendered);
 }

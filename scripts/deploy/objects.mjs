@@ -9,7 +9,7 @@ import { root, run } from "../command.mjs";
 import { schemas } from "./tools.mjs";
 
 /**
- * @typedef {{ apiVersion: string; kind: string; metadata: { name: string }; [key: string]: any }} KubernetesObject
+ * @typedef {{ apiVersion: string; kind: string; metadata: { name: string; annotations?: Record<string, string> }; [key: string]: any }} KubernetesObject
  * @typedef {import("../command.mjs").Outcome} Outcome
  */
 

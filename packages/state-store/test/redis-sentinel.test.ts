@@ -1,5 +1,11 @@
 import { createConnections, type RedisConnections } from "@parallax/redis";
-import { describeBackend, type SentinelFixture, startSentinel } from "@parallax/testing";
+import {
+  describeBackend,
+  giveLeastRights,
+  leastUser,
+  type SentinelFixture,
+  startSentinel,
+} from "@parallax/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { recordBackendConformance } from "../src/conformance.ts";
 import { redisRecordBackend } from "../src/redis.ts";
@@ -14,7 +20,8 @@ describeBackend("redis-sentinel", "records", () => {
 
   beforeAll(async () => {
     sentinel = await startSentinel();
-    connections = createConnections(sentinel.where);
+    for (const server of sentinel.servers) await giveLeastRights(server, { pattern: "*" });
+    connections = createConnections({ ...sentinel.where, ...leastUser });
     await connections.data.ready();
   });
   afterAll(async () => {
