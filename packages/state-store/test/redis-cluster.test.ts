@@ -3,6 +3,8 @@ import {
   type ClusterFixture,
   describeBackend,
   eventually,
+  giveLeastRights,
+  leastUser,
   type RedisFixture,
   startCluster,
 } from "@parallax/testing";
@@ -22,7 +24,8 @@ describeBackend("redis-cluster", `records in ${partitions} partitions`, () => {
 
   beforeAll(async () => {
     cluster = await startCluster();
-    connections = createConnections(cluster.where);
+    for (const node of cluster.nodes) await giveLeastRights(node, { pattern: "*", cluster: true });
+    connections = createConnections({ ...cluster.where, ...leastUser });
     await connections.data.ready();
   });
   afterAll(async () => {
