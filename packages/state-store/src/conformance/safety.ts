@@ -56,6 +56,16 @@ export function describeSafety(api: TestApi, run: Run): void {
     }),
   );
   api.it(
+    "S2: takes no request for another whose id begins or ends with its own",
+    run(async ({ backend }) => {
+      await send(backend, createChange("a", "first.r1.last"));
+      for (const [count, requestId] of ["r1.last", "first.r1", "r1", "last", "first"].entries()) {
+        const [outcome] = await send(backend, updateChange("a", requestId, "busy"));
+        deepEqual(outcome?.outcome === "ok" && outcome.version, count + 2, requestId);
+      }
+    }),
+  );
+  api.it(
     "S2: knows a request again although others have written since",
     run(async ({ backend }) => {
       await send(backend, createChange("a", "r1"));
