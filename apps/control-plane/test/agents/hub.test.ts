@@ -172,8 +172,10 @@ describe("the agents of a node", () => {
 
     it("on the same node, and keep their session when the older one ends at last", async () => {
       const first = await here.connect();
+      first.stalled = true;
       const second = await here.connect(resuming(first, 2));
-      first.terminate();
+      expect(first.closedWith).toBe(closeCodes.replaced);
+      first.end();
       await here.clock.settle();
       expect(here.hub.has(agentOf(second))).toBe(true);
       expect(here.roster.get(agentOf(second))).toBeDefined();
