@@ -179,6 +179,11 @@ export const mutations = [
     "keep(key, offerHoldMs, () => roster.release(agentId, taskId));",
     "keep(key, offerHoldMs, () => {});",
   ),
+  exchange(
+    "what has its result is not brought again",
+    "if (Object.hasOwn(inbox, resultKey(taskId))) return undefined;",
+    "",
+  ),
   deliveries("what is not accepted is sent again", "Math.min(resendEveryMs, leftMs)", "leftMs"),
   deliveries("only its own attempt is accepted", "if (entry?.delivery.attempt === attempt) entry", "entry?"),
 

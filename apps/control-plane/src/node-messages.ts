@@ -22,7 +22,14 @@ export const nodeMessageSchema = z.discriminatedUnion("type", [
   /** The offered agent is not needed. */
   z.object({ type: z.literal("release"), from: z.string(), taskId: z.string(), agentId: z.string() }),
   /** The assignment is journaled: send the task to the agent. The record has the rest. */
-  z.object({ type: z.literal("dispatch"), from: z.string(), ...task, agentId: z.string() }),
+  z.object({
+    type: z.literal("dispatch"),
+    from: z.string(),
+    ...task,
+    agentId: z.string(),
+    /** It may have been sent before. */
+    again: z.boolean().optional(),
+  }),
   z.object({
     type: z.literal("cancel-task"),
     from: z.string(),

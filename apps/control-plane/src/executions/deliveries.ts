@@ -45,7 +45,7 @@ export function createDeliveries(options: DeliveriesOptions): Deliveries {
         return;
       }
       entry.cancelTimer = clock.after(Math.min(resendEveryMs, leftMs), attempt);
-      courier.deliver({ ...delivery, resend: clock.now() > firstSentMs });
+      courier.deliver({ ...delivery, resend: delivery.resend || clock.now() > firstSentMs });
     };
     sent.set(delivery.taskId, entry);
     attempt();

@@ -9,6 +9,8 @@ import { createSeeking } from "./seeking.ts";
 export interface ErrandsOptions {
   /** The execution as it is now. */
   readonly record: () => ExecutionRecord;
+  /** 0: it is being created; else its former owner may have sent what is assigned. */
+  readonly version: number;
   readonly broker: Broker;
   readonly courier: Courier;
   readonly clock: Clock;
@@ -34,6 +36,9 @@ export interface Errands {
 export function createErrands(options: ErrandsOptions): Errands {
   const { record, broker, courier, clock, storeTime, push, onAlarm } = options;
   const answered = new Set<string>();
+  const inherited = options.version === 0 ? [] : record().tasks.filter(({ status }) => status === "assigned");
+  /** Attempts of a former owner: their agents may have moved since, or answered. */
+  const former = new Set(inherited.map((task) => `${task.id} ${attemptOf(task)}`));
   let cancelAlarm: Unsubscribe = () => {};
 
   const seeking = createSeeking({
@@ -65,7 +70,10 @@ export function createErrands(options: ErrandsOptions): Errands {
         },
       );
       errands.seek();
-      for (const task of tasks) deliveries.track(task.id, deliveryOf(record(), task));
+      for (const task of tasks) {
+        const resend = former.has(`${task.id} ${attemptOf(task)}`);
+        deliveries.track(task.id, deliveryOf(record(), task, resend));
+      }
       cancelAlarm();
       cancelAlarm = clock.after(Math.max(0, nextDueMs(record(), now) - now), onAlarm);
     },
@@ -84,7 +92,7 @@ export function createErrands(options: ErrandsOptions): Errands {
 }
 
 /** What has to reach an agent for this task, if it is assigned to one. */
-function deliveryOf(record: ExecutionRecord, task: Task): Delivery | undefined {
+function deliveryOf(record: ExecutionRecord, task: Task, resend: boolean): Delivery | undefined {
   const assignment = task.status === "assigned" ? currentAssignment(task) : undefined;
   if (!assignment) return undefined;
   const { pattern, definition, input, deadlineAtMs, traceparent } = record;
@@ -100,6 +108,6 @@ function deliveryOf(record: ExecutionRecord, task: Task): Delivery | undefined {
     input,
     deadlineAtMs,
     traceparent,
-    resend: false,
+    resend,
   };
 }

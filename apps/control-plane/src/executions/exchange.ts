@@ -5,6 +5,7 @@ import type { Roster } from "../agents/roster.ts";
 import type { MessageOf, NodeMessage } from "../node-messages.ts";
 import type { Broker, Courier, Delivery, Grant, Seek } from "./broker.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { resultKey } from "./inbox.ts";
 import { attemptOf, currentAssignment, type ExecutionRecord, executionOf, taskIndex } from "./record.ts";
 
 export interface ExchangeOptions {
@@ -19,7 +20,7 @@ export interface ExchangeOptions {
   readonly send: (nodeId: string, message: NodeMessage) => void;
   /** The node that an agent is connected to now, by its session. */
   readonly whereIs: (agentId: string) => Promise<string | undefined>;
-  readonly executions: Pick<Collection<ExecutionRecord>, "get">;
+  readonly executions: Pick<Collection<ExecutionRecord>, "get" | "inbox">;
   /** Milliseconds left until this store time. */
   readonly remainingMs: (deadlineAtMs: number) => number;
 }
@@ -163,9 +164,18 @@ export function createExchange(options: ExchangeOptions): Exchange {
     else send(grant.nodeId, { type: "release", from: nodeId, taskId, agentId: grant.agentId });
   }
 
-  /** A task of another node's execution as it was journaled; undefined if this is not its current assignment (X3). */
-  async function journaled(taskId: string, attempt: number, agentId: string): Promise<Delivery | undefined> {
-    const stored = await options.executions.get(executionOf(taskId));
+  /**
+   * A task of another node's execution as it was journaled; undefined if this is not its current assignment (X3), or if one
+   * that is sent again has its result by now.
+   */
+  async function journaled(message: MessageOf<"dispatch">): Promise<Delivery | undefined> {
+    const { taskId, attempt, agentId, again } = message;
+    const id = executionOf(taskId);
+    const [stored, inbox] = await Promise.all([
+      options.executions.get(id),
+      again ? options.executions.inbox(id) : {},
+    ]);
+    if (Object.hasOwn(inbox, resultKey(taskId))) return undefined;
     const task = stored?.value.tasks[taskIndex(taskId)];
     const assignment = task && task.status === "assigned" ? currentAssignment(task) : undefined;
     if (!stored || !task || assignment?.agentId !== agentId || attemptOf(task) !== attempt) return undefined;
@@ -174,9 +184,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
     return { taskId, attempt, agentId, nodeId, ...about, resend: true };
   }
 
-  async function onDispatch({ from, taskId, attempt, agentId }: MessageOf<"dispatch">): Promise<void> {
+  async function onDispatch(message: MessageOf<"dispatch">): Promise<void> {
+    const { from, taskId, agentId } = message;
     const key = `${from} ${taskId}`;
-    const delivery = await journaled(taskId, attempt, agentId);
+    const delivery = await journaled(message);
     if (!delivery) return giveUp(key);
     claim(key);
     roster.hold(agentId, taskId);
@@ -201,10 +212,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
   }
 
   async function forward(delivery: Delivery): Promise<void> {
-    const { taskId, attempt, agentId } = delivery;
-    const target = delivery.resend ? await options.whereIs(agentId) : delivery.nodeId;
+    const { taskId, attempt, agentId, resend } = delivery;
+    const target = resend ? await options.whereIs(agentId) : delivery.nodeId;
     if (target !== undefined && target !== nodeId)
-      send(target, { type: "dispatch", from: nodeId, taskId, attempt, agentId });
+      send(target, { type: "dispatch", from: nodeId, taskId, attempt, agentId, again: resend });
   }
 
   return {

@@ -37,12 +37,17 @@ export type ResultLetter = z.infer<typeof resultSchema>;
 export function letterKey(letter: Letter): string {
   switch (letter.kind) {
     case "result":
-      return `result:${letter.taskId}`;
+      return resultKey(letter.taskId);
     case "failure":
       return `failure:${letter.taskId}:${letter.attempt}`;
     case "cancel":
       return "cancel";
   }
+}
+
+/** Under which key the result of a task lies. */
+export function resultKey(taskId: string): string {
+  return `result:${taskId}`;
 }
 
 /** The letters of an inbox as read from the store. */

@@ -188,6 +188,19 @@ describe("a driver", () => {
     expect(await driver.take(resultOf(0, "x"), { key: "result", text: "x", put })).toEqual({ outcome: "ok" });
   });
 
+  it("sends what its former owner assigned as sent again: the agent may have moved, or answered", async () => {
+    const assignments = [{ agentId: "agent_0", nodeId: "node-1" }];
+    const task = { id: `${id}:0`, status: "assigned" as const, assignments, failures: 0 };
+    const driver = at.start({ status: "running", tasks: [task, { ...task, id: `${id}:1` }] });
+    await at.clock.settle();
+    expect(at.delivered.map(({ resend }) => resend)).toEqual([true, true]);
+    driver.push({ kind: "lost", taskId: `${id}:0`, attempt: 1, refused: false });
+    await at.clock.settle();
+    at.grant(0, "agent_9");
+    await at.clock.settle();
+    expect(at.delivered.at(-1)).toMatchObject({ agentId: "agent_9", attempt: 2, resend: false });
+  });
+
   it("puts what happens in one tick into one write", async () => {
     at.start();
     await at.clock.settle();

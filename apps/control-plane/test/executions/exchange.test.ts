@@ -26,6 +26,7 @@ interface Place {
 
 let clock: VirtualClock;
 let records: Map<string, ExecutionRecord>;
+let inboxes: Map<string, Readonly<Record<string, string>>>;
 let places: Map<string, Place>;
 /** Where agents are by their sessions. */
 let sessions: Map<string, string>;
@@ -77,6 +78,7 @@ function place(nodeId: string): Place {
         };
         return stored;
       },
+      inbox: async (id) => inboxes.get(id) ?? {},
     },
     remainingMs: (deadlineAtMs) => deadlineAtMs - startMs,
   });
@@ -123,6 +125,7 @@ describe("the exchange", () => {
   beforeEach(() => {
     clock = createVirtualClock({ startWallMs: startMs });
     [records, places, sessions, messages, lost] = [new Map(), new Map(), new Map(), [], undefined];
+    inboxes = new Map();
     here = place("here");
     there = place("there");
   });
@@ -255,6 +258,15 @@ describe("the exchange", () => {
     await clock.settle();
     expect(there.sent).toEqual([]);
     expect(held(there, "b")).toEqual([]);
+  });
+
+  it("brings nothing again that has its result: its agent may have forgotten it, and would begin anew", async () => {
+    there.join("b");
+    for (const task of ["exec_1:0", "exec_2:0"]) journal(task, "b", "there");
+    inboxes.set("exec_1", { "result:exec_1:0": "{}" });
+    for (const task of ["exec_1:0", "exec_2:0"]) here.exchange.deliver(delivery(task, "b", "there", true));
+    await clock.settle();
+    expect(there.sent).toEqual(["b: task exec_2:0"]);
   });
 
   it("brings no former attempt, though it was this agent's as well (X3)", async () => {
