@@ -127,11 +127,7 @@ export const mutations = [
   ),
   ownership("X2: what ended is forgotten", "for (const driver of [...drivers.values()]) driver.drop();", ""),
   life("X2: looks at its records at all times", "      look();\n      await sleep", "      await sleep"),
-  life(
-    "X6: looks after a gap",
-    'if (type === "gap") look(() => node.work.ownership.recheck());',
-    "void type;",
-  ),
+  life("X6: looks after a gap", "look(() => node.work.ownership.recheck());", "void type;"),
 
   // X3: journaled before it leaves, and never two tasks for one agent.
   driver(

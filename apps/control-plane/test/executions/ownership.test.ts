@@ -9,6 +9,7 @@ import type { ExecutionRecord } from "../../src/executions/record.ts";
 import { createSchemas } from "../../src/executions/schemas.ts";
 import type { NodeMessage } from "../../src/node-messages.ts";
 import { untraced } from "../../src/observe/traced-work.ts";
+import type { Owner } from "../../src/peers.ts";
 import { createStoreTime } from "../../src/store-time.ts";
 import {
   definitionOf,
@@ -40,6 +41,8 @@ let places: Map<string, Place>;
 let messages: string[];
 let lost: RegExp | undefined;
 let isStoreAway: boolean;
+/** The node that has a function, as far as is known. */
+let whoHas: (functionHash: string) => Owner | undefined;
 let areAnswersLost: boolean;
 /** Holds back what was read from an inbox. */
 let holdInbox: () => Promise<void>;
@@ -83,7 +86,7 @@ function place(nodeId: string): Place {
       schemas: createSchemas(),
       aggregator: { run: async () => undefined },
       hasFunction: () => false,
-      whoHas: () => undefined,
+      whoHas: (hash) => [whoHas(hash)].find((owner) => owner?.nodeId !== nodeId),
       broker: {
         seek(seek) {
           seeks.set(seek.taskId, seek);
@@ -125,6 +128,7 @@ describe("the ownership of executions", () => {
     [shared, places, messages, lost] = [sharedMemory(clock), new Map(), [], undefined];
     isStoreAway = areAnswersLost = false;
     holdInbox = async () => {};
+    whoHas = () => undefined;
     here = place("here");
     there = place("there");
   });
@@ -567,6 +571,22 @@ describe("the ownership of executions", () => {
         { nodeId: "further", owner: further.owner, functions: ["f"] },
       ]);
       expect(await read()).toMatchObject({ nodeId: "further" });
+    });
+
+    it("takes what waits for a function to the node that has it, once one is known (X9)", async () => {
+      const aggregate = { strategy: "function", module: "m.js" } as const;
+      await start(here, { definition: definitionOf({ aggregate }), functionHash: "f" });
+      await grant(here);
+      const counted = here.ownership.deliver(result());
+      await clock.advance(100);
+      expect(await counted).toBe("counted");
+      await here.ownership.reconcile();
+      expect(await read()).toMatchObject({ status: "aggregating", nodeId: "here" });
+      whoHas = (hash) => ({ nodeId: "there", owner: there.owner, functions: [hash] });
+      await here.ownership.reconcile();
+      await clock.settle();
+      expect(await read()).toMatchObject({ status: "aggregating", nodeId: "there", adoptions: 0 });
+      expect([here.ownership.open, there.ownership.open]).toEqual([0, 1]);
     });
 
     it("leaves alone what was given to somebody else meanwhile", async () => {

@@ -41,6 +41,11 @@ describe("drafting an execution", () => {
     expect(record.deadlineAtMs).toBe(startMs + 5000);
   });
 
+  it("journals the content of the function that it is aggregated with (X9)", () => {
+    expect(draft({ functionHash: "f" }).record.functionHash).toBe("f");
+    expect(draft().record).not.toHaveProperty("functionHash");
+  });
+
   it("takes the pattern's own time limit where the options say nothing", () => {
     const { record } = draft({ definition: definitionOf({ timeout: "10s" }) });
     expect(record.deadlineAtMs).toBe(startMs + 10_000);

@@ -123,7 +123,7 @@ export async function startCluster(count: number, options: ClusterOptions = {}):
     running.set(id, node);
     const ready = eventually(async () => (await fetch(`${node.url}/health/ready`)).ok, {
       message: `node ${id} to be ready`,
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     });
     const ended = node.exited.then((code) => Promise.reject(new Error(`it ended with code ${code}`)));
     await Promise.race([ready, ended]).catch((cause: unknown) => {

@@ -20,7 +20,7 @@ describeBackend("redis-standalone", "executions whose node goes", () => {
     ledger = await openLedger(cluster.redis.url);
     const { handler } = ledger;
     agents.push(await startAgents(6, urls, { capability: "working", slots: 100, handler }));
-  });
+  }, 180_000);
   afterAll(async () => {
     ledger?.close();
     await Promise.all(agents.map((each) => each.stop()));
@@ -32,7 +32,7 @@ describeBackend("redis-standalone", "executions whose node goes", () => {
       for (const id of ids) console.log(cluster.node(id).output().split("\n").slice(-40).join("\n"));
     });
     await Promise.all(ids.filter((id) => !cluster.node(id).isRunning()).map((id) => cluster.start(id)));
-  });
+  }, 180_000);
 
   const standby = async (): Promise<NodeProcess> => {
     const leader = await cluster.leader();
@@ -86,7 +86,7 @@ describeBackend("redis-standalone", "executions whose node goes", () => {
     expect(await adoptions(held[0] ?? "")).toBe(1);
     expect(await adoptions(waiting[0] ?? ""), "it has cost no node its life").toBe(0);
     for (const each of before) expect(await client.executions.get(each.id)).toEqual(each);
-  }, 120_000);
+  }, 180_000);
 
   it("go on when it is killed and comes back at once under its id", async () => {
     const node = await standby();
@@ -95,7 +95,7 @@ describeBackend("redis-standalone", "executions whose node goes", () => {
     await cluster.start(node.id);
     release();
     await settle();
-  }, 120_000);
+  }, 180_000);
 
   it("are handed over when it drains, which counts as no death", async () => {
     const node = await standby();
@@ -108,7 +108,7 @@ describeBackend("redis-standalone", "executions whose node goes", () => {
     release();
     await settle();
     for (const id of held) expect(await adoptions(id)).toBe(0);
-  }, 120_000);
+  }, 180_000);
 
   it("go on when it dies together with the leader", async () => {
     const nodes = [await standby(), await cluster.leader()];
@@ -116,7 +116,7 @@ describeBackend("redis-standalone", "executions whose node goes", () => {
     await kill(...nodes);
     release();
     await settle();
-  }, 120_000);
+  }, 180_000);
 
   it("go on when all nodes die and come back", async () => {
     const { release } = await open(...ids.map(cluster.node));
@@ -124,5 +124,5 @@ describeBackend("redis-standalone", "executions whose node goes", () => {
     release();
     await Promise.all(ids.map((id) => cluster.start(id)));
     await settle();
-  }, 120_000);
+  }, 180_000);
 });

@@ -45,7 +45,7 @@ describeBackend("redis-standalone", "executions of nodes that died, recovered", 
     expect(await left(), "what the first round had no room for").toBe(10);
     await agentsOf("coming");
     await ledger.settle([other.url]);
-  }, 120_000);
+  }, 180_000);
 
   it("by the only node after its restart, without high availability, also under another id", async () => {
     const config = deathConfig.replace("enabled: true", "enabled: false");
@@ -69,7 +69,7 @@ describeBackend("redis-standalone", "executions of nodes that died, recovered", 
       await startAgents(1, [third.url], { capability: "coming", slots: 100, handler: ledger.handler }),
     );
     await ledger.settle([third.url]);
-  }, 120_000);
+  }, 180_000);
 
   it("and handed on to the node that has the function that they wait for (X9)", async () => {
     await begin(2, deathConfig);
@@ -96,5 +96,5 @@ describeBackend("redis-standalone", "executions of nodes that died, recovered", 
     await cluster.start(having.id);
     await ledger.settle(cluster.urls);
     expect(await stands()).toBe(`completed ${having.id}`);
-  }, 120_000);
+  }, 180_000);
 });
