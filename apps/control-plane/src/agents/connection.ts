@@ -72,7 +72,7 @@ const notText = {
 } as const;
 
 export function createAgentConnection(options: ConnectionOptions): AgentConnection {
-  const { socket, clock, random, logger, onHello, onFrame, onCongestion, onClose } = options;
+  const { socket, clock, logger, onHello, onFrame, onCongestion, onClose } = options;
   const openedMs = clock.now();
   const frames = createAllowance({
     perSecond: agentLimits.framesPerSecond,
@@ -84,8 +84,7 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
   const together = options.stream && createSendTogether(options.stream);
   let greeted = false;
   let lastHeardMs = openedMs;
-  // A random first offset, so that many agents that came at once are not pinged at once for ever.
-  let nextPingMs = openedMs + random.next() * agentLimits.heartbeatMs;
+  const beatPings = createPings(options);
   let congested = false;
   /** How many reasons there are at present not to read. */
   let pauses = 0;
@@ -171,10 +170,7 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
     if (!greeted && nowMs - openedMs > agentLimits.handshakeTimeoutMs) {
       close(closeCodes.handshakeTimeout, "no hello in time");
     } else if (nowMs - lastHeardMs > agentLimits.deadAfterMs - beatMs) socket.terminate();
-    else if (nowMs >= nextPingMs) {
-      nextPingMs = nowMs + agentLimits.heartbeatMs;
-      socket.ping();
-    }
+    else beatPings();
   }
 
   socket.on("message", onMessage);
@@ -196,5 +192,25 @@ export function createAgentConnection(options: ConnectionOptions): AgentConnecti
     get isOpen() {
       return isOpen();
     },
+  };
+}
+
+/**
+ * Pings that are due before the next beat, each at its own moment: thousands in one turn of the event loop would hold up everybody
+ * else. The first comes after a random part of the interval, so that agents that came at once are not pinged at once for ever.
+ */
+function createPings({
+  socket,
+  clock,
+  random,
+}: Pick<ConnectionOptions, "socket" | "clock" | "random">): () => void {
+  let nextMs = clock.now() + random.next() * agentLimits.heartbeatMs;
+  return () => {
+    const inMs = Math.max(0, nextMs - clock.now());
+    if (inMs >= beatMs) return;
+    nextMs = clock.now() + inMs + agentLimits.heartbeatMs;
+    clock.after(inMs, () => {
+      if (socket.readyState === socket.OPEN) socket.ping();
+    });
   };
 }
