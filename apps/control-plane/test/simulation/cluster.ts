@@ -186,6 +186,9 @@ export function createPlace(options: PlaceOptions): Place {
     await live(parts, operationsOf(parts), signal, () => void putPatterns(parts, hasFunction));
     if (node === parts) node = undefined;
     options.onLeft?.(parts);
+    // The process ends with it.
+    over.state = "dead";
+    on.kill();
   }
 
   const place: Place = {
