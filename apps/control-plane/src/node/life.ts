@@ -106,9 +106,10 @@ async function keepReconciled(node: NodeParts, stop: AbortSignal): Promise<void>
 }
 
 async function lookAtRecords(node: NodeParts): Promise<void> {
-  const { work, collections, storeTime, countedTime, config } = node;
+  const { work, store, collections, storeTime, countedTime, config } = node;
+  // A machine that slept, or waited for the store, hears first of the time that went by without it (X8).
+  countedTime.observe(await store.time());
   await work.ownership.reconcile();
-  countedTime.answered();
   await auditAgents(work.ownership.drivers(), {
     agents: collections.agents,
     storeTime,
