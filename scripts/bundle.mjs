@@ -14,14 +14,16 @@ const banner =
  */
 
 /**
- * Bundles a TypeScript program from the sources of the workspace, in a folder of the package that it is run in, so that what
- * stays outside of the bundle is found.
+ * Bundles a TypeScript program from the sources of the workspace.
  *
  * @param {string} source
- * @param {Change} [change] Made to one file on the way.
+ * @param {object} options
+ * @param {string} options.package The folder of the package that it is run in: what stays outside of the bundle is found there.
+ * @param {readonly string[]} options.external What stays outside of the bundle.
+ * @param {Change} [options.change] Made to one file on the way.
  */
-export async function bundle(source, change) {
-  const directory = mkdtempSync(join(process.cwd(), ".run-"));
+export async function bundle(source, { package: folder, external, change }) {
+  const directory = mkdtempSync(join(folder, ".run-"));
   const path = join(directory, "program.mjs");
   const remove = () => rmSync(directory, { recursive: true, force: true });
   let changed = 0;
@@ -49,7 +51,7 @@ export async function bundle(source, change) {
       conditions: ["@parallax/source"],
       banner: { js: banner },
       sourcemap: "inline",
-      external: ["vitest", "esbuild"],
+      external: [...external],
       plugins: [changing],
       logLevel: "warning",
     });

@@ -21,7 +21,11 @@ const program = join(folder, "run.ts");
  * @param {import("./bundle.mjs").Change} [change]
  */
 async function play(args, change) {
-  const { path, remove } = await bundle(program, change);
+  const { path, remove } = await bundle(program, {
+    package: process.cwd(),
+    external: ["vitest", "esbuild"],
+    ...(change ? { change } : {}),
+  });
   try {
     const node = ["--enable-source-maps", nodeOptions, path, ...args];
     return spawnSync(process.execPath, node, {

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  bundleInto,
   createTemporaryDirectory,
   freePort,
   type ProcessFixture,
@@ -8,29 +9,14 @@ import {
   startProcess,
   startRedis,
 } from "@parallax/testing";
-import { build, type Plugin } from "esbuild";
+import type { Plugin } from "esbuild";
 
 const controlPlane = join(import.meta.dirname, "../../apps/control-plane");
-
-/** Lets bundled CommonJS modules ask for modules of Node. */
-const banner =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
 
 /** The program `parallax` from the sources of the workspace, without a build, in a folder that stands for its package. */
 export async function bundleProgram(directory: string, plugins: Plugin[] = []): Promise<string> {
   const outfile = join(directory, "dist/bin.mjs");
-  await build({
-    entryPoints: [join(controlPlane, "src/bin.ts")],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    conditions: ["@parallax/source"],
-    banner: { js: banner },
-    logLevel: "warning",
-    plugins,
-  });
+  await bundleInto(outfile, join(controlPlane, "src/bin.ts"), { plugins });
   await copyFile(join(controlPlane, "package.json"), join(directory, "package.json"));
   return outfile;
 }

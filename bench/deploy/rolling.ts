@@ -9,17 +9,9 @@ import { bundleProgram, type Node, startCluster } from "../agents/cluster.ts";
 import { check, options, pause } from "../agents/options.ts";
 import { epochMs, startCrowd } from "./crowd.ts";
 import { laterVersion } from "./later-version.ts";
-import { startLoad } from "./load.ts";
+import { startLoad, workPattern } from "./load.ts";
 import { runPart } from "./part.ts";
 
-const pattern = `
-name: work
-capabilities: [work]
-agents: { min: 1, max: 1 }
-timeout: 120s
-retries: 0
-aggregate: { strategy: first }
-`;
 /** A third of the time to drain: over so long a node sends its agents away. */
 const spreadMs = 10_000;
 
@@ -60,7 +52,7 @@ async function measure(): Promise<void> {
   const cluster = await startCluster({
     nodes: 3,
     config: "log: { level: warn }",
-    patterns: { work: pattern },
+    patterns: { work: workPattern },
     program: before,
   });
   const front = await startBalancer(balancer, cluster.ports, false);

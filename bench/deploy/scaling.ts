@@ -5,17 +5,9 @@ import { startBalancer } from "../agents/balancer.ts";
 import { startCluster } from "../agents/cluster.ts";
 import { check, options, pause } from "../agents/options.ts";
 import { type Crowd, startCrowd } from "./crowd.ts";
-import { startLoad } from "./load.ts";
+import { startLoad, workPattern } from "./load.ts";
 import { runPart } from "./part.ts";
 
-const pattern = `
-name: work
-capabilities: [work]
-agents: { min: 1, max: 1 }
-timeout: 120s
-retries: 0
-aggregate: { strategy: first }
-`;
 /** How near to its fair share every node has to be. */
 const near = 0.1;
 
@@ -45,7 +37,7 @@ async function measure(): Promise<void> {
     nodes: 3,
     spare: 2,
     config: "log: { level: warn }",
-    patterns: { work: pattern },
+    patterns: { work: workPattern },
   });
   const front = await startBalancer("haproxy", cluster.ports, false);
   const crowd = await startCrowd(new URL(import.meta.url), threads, agents, {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { createTemporaryDirectory } from "./temporary-directory.ts";
 
 /** Lets bundled CommonJS modules ask for modules of Node. */
@@ -19,17 +19,26 @@ export interface BundledScript {
 export async function bundleScript(source: string): Promise<BundledScript> {
   const directory = await createTemporaryDirectory("bundle");
   const path = join(directory.path, "script.mjs");
+  await bundleInto(path, source, { sourcemap: "inline" });
+  return { path, remove: () => directory.remove() };
+}
+
+/** The same, into a file of one's own. Plugins of esbuild may change the sources on their way. */
+export async function bundleInto(
+  outfile: string,
+  source: string,
+  options: { readonly plugins?: Plugin[]; readonly sourcemap?: "inline" } = {},
+): Promise<void> {
   await build({
     entryPoints: [source],
-    outfile: path,
+    outfile,
     bundle: true,
     platform: "node",
     format: "esm",
     target: "node20",
     conditions: ["@parallax/source"],
     banner: { js: banner },
-    sourcemap: "inline",
+    ...options,
     logLevel: "silent",
   });
-  return { path, remove: () => directory.remove() };
 }

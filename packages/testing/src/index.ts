@@ -1,5 +1,5 @@
 export { type Backend, describeBackend } from "./backends.ts";
-export { type BundledScript, bundleScript } from "./bundle.ts";
+export { type BundledScript, bundleInto, bundleScript } from "./bundle.ts";
 
 export { type Certificates, createCertificates } from "./certificates.ts";
 export { type Child, type ChildExit, type ChildOptions, startChild } from "./child.ts";
