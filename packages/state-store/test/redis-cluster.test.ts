@@ -3,7 +3,7 @@ import {
   type ClusterFixture,
   describeBackend,
   eventually,
-  giveLeastRights,
+  leastRightsConfig,
   leastUser,
   type RedisFixture,
   startCluster,
@@ -23,8 +23,7 @@ describeBackend("redis-cluster", `records in ${partitions} partitions`, () => {
   let connections: RedisConnections;
 
   beforeAll(async () => {
-    cluster = await startCluster();
-    for (const node of cluster.nodes) await giveLeastRights(node, { pattern: "*", cluster: true });
+    cluster = await startCluster({ config: leastRightsConfig({ pattern: "*", cluster: true }) });
     connections = createConnections({ ...cluster.where, ...leastUser });
     await connections.data.ready();
   });

@@ -1,7 +1,7 @@
 import { createConnections, type RedisConnections } from "@parallax/redis";
 import {
   describeBackend,
-  giveLeastRights,
+  leastRightsConfig,
   leastUser,
   type SentinelFixture,
   startSentinel,
@@ -19,8 +19,7 @@ describeBackend("redis-sentinel", "records", () => {
   let connections: RedisConnections;
 
   beforeAll(async () => {
-    sentinel = await startSentinel();
-    for (const server of sentinel.servers) await giveLeastRights(server, { pattern: "*" });
+    sentinel = await startSentinel({ config: leastRightsConfig({ pattern: "*" }) });
     connections = createConnections({ ...sentinel.where, ...leastUser });
     await connections.data.ready();
   });

@@ -13,7 +13,13 @@ export {
   type ProxyDirection,
 } from "./fault-proxy.ts";
 export { freePort } from "./free-port.ts";
-export { giveLeastRights, type LeastRightsOptions, leastUser, refusals } from "./least-rights.ts";
+export {
+  giveLeastRights,
+  type LeastRightsOptions,
+  leastRightsConfig,
+  leastUser,
+  refusals,
+} from "./least-rights.ts";
 export { type ProcessFixture, type ProcessOptions, startProcess } from "./process.ts";
 export { type ClusterFixture, type ClusterFixtureOptions, startCluster } from "./redis-cluster.ts";
 export { type SentinelFixture, type SentinelFixtureOptions, startSentinel } from "./redis-sentinel.ts";

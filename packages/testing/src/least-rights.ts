@@ -17,22 +17,24 @@ export interface LeastRightsOptions {
   readonly cluster?: boolean;
 }
 
-/** Makes the user on a server, and returns the URL that leads to it. */
+/** Configuration with which every server has the user from its start, those that are added or started again included. */
+export function leastRightsConfig(options: LeastRightsOptions = {}): { readonly user: readonly string[] } {
+  return { user: userRule(options) };
+}
+
+/** Makes the user on a server that runs, and returns the URL that leads to it. */
 export async function giveLeastRights(
   redis: Pick<RedisFixture, "send" | "port">,
   options: LeastRightsOptions = {},
 ): Promise<string> {
   const { username, password } = leastUser;
-  await redis.send(
-    "ACL",
-    "SETUSER",
-    username,
-    "on",
-    `>${password}`,
-    ...leastRights(options),
-    ...(options.also ?? []),
-  );
+  await redis.send("ACL", "SETUSER", ...userRule(options));
   return `redis://${username}:${password}@127.0.0.1:${redis.port}`;
+}
+
+function userRule(options: LeastRightsOptions): string[] {
+  const { username, password } = leastUser;
+  return [username, "on", `>${password}`, ...leastRights(options), ...(options.also ?? [])];
 }
 
 /** The rules of the guide. */

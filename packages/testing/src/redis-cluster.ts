@@ -6,7 +6,7 @@ import { beginSlotMove, type SlotMove } from "./slot-move.ts";
 /** Options of {@link startCluster}. */
 export interface ClusterFixtureOptions {
   /** Further configuration of the nodes. */
-  readonly config?: Readonly<Record<string, string>>;
+  readonly config?: Readonly<Record<string, string | readonly string[]>>;
   /** How many primaries share the slots. Default 3. */
   readonly primaries?: number;
   /** How many replicas each has. Default 1. */
@@ -177,7 +177,10 @@ async function takesOver(replica: RedisFixture, how: readonly string[]): Promise
   return eventually(isPrimary, { timeoutMs: 2000 });
 }
 
-function startNode(config: Readonly<Record<string, string>>, nodeTimeoutMs: number): Promise<RedisFixture> {
+function startNode(
+  config: Readonly<Record<string, string | readonly string[]>>,
+  nodeTimeoutMs: number,
+): Promise<RedisFixture> {
   const launch = (port: number, directory: string): { args: readonly string[] } => ({
     args: redisArguments({
       port: String(port),

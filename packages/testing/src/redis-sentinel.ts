@@ -6,7 +6,7 @@ import { createRedisFixture, type RedisFixture, redisArguments } from "./redis-s
 /** Options of {@link startSentinel}. */
 export interface SentinelFixtureOptions {
   /** Further configuration of the servers. */
-  readonly config?: Readonly<Record<string, string>>;
+  readonly config?: Readonly<Record<string, string | readonly string[]>>;
   /** How many replicas. Default 2. */
   readonly replicas?: number;
   /** How long a primary may be silent before a Sentinel holds it to be down, in milliseconds. Default 1000. */
@@ -99,7 +99,10 @@ export async function startSentinel(options: SentinelFixtureOptions = {}): Promi
   return fixture;
 }
 
-function startServer(config: Readonly<Record<string, string>>, primaryPort?: number): Promise<RedisFixture> {
+function startServer(
+  config: Readonly<Record<string, string | readonly string[]>>,
+  primaryPort?: number,
+): Promise<RedisFixture> {
   return createRedisFixture((port, directory) => ({
     args: redisArguments({
       port: String(port),

@@ -24,7 +24,7 @@ export interface Load {
   readonly increments: readonly Increment[];
   /** Ends it, and resolves when every increment under way has its outcome. */
   stop(): Promise<void>;
-  /** Resolves once that many more increments were acknowledged. */
+  /** Resolves once that many more increments were acknowledged. Rejects with the first that failed: nothing goes on after it. */
   acknowledge(count: number): Promise<void>;
 }
 
@@ -45,10 +45,18 @@ export async function startLoad(
   const ids = Array.from({ length: options.counters }, (_, at) => `c${at}`);
   const increments: Increment[] = [];
   let running = true;
-  let waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  let waiting: {
+    readonly count: number;
+    readonly resolve: () => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
 
   function note(increment: Increment): void {
     increments.push(increment);
+    if (increment.outcome === "failed") {
+      running = false;
+      for (const { reject } of waiting) reject(increment.error);
+    }
     const acknowledged = increments.filter(({ outcome }) => outcome === "ok").length;
     for (const { count, resolve } of waiting) if (acknowledged >= count) resolve();
     waiting = waiting.filter(({ count }) => acknowledged < count);
@@ -91,7 +99,9 @@ export async function startLoad(
     },
     acknowledge(count) {
       const wanted = increments.filter(({ outcome }) => outcome === "ok").length + count;
-      return new Promise((resolve) => waiting.push({ count: wanted, resolve }));
+      const failed = increments.find(({ outcome }) => outcome === "failed");
+      if (failed) return Promise.reject(failed.error);
+      return new Promise((resolve, reject) => waiting.push({ count: wanted, resolve, reject }));
     },
   };
 }
