@@ -1,28 +1,64 @@
 // Agents that do one kind of harm each: what others notice of them, and what waits at the node for one that does not read.
 
+import { once } from "node:events";
 import { setInterval } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { isMainThread, Worker, workerData } from "node:worker_threads";
 import type { WebSocket } from "ws";
 import { startCluster } from "./cluster.ts";
 import { startFleet } from "./fleet.ts";
 import { check, options, pause, quantile } from "./options.ts";
 import { connectRaw } from "./raw-agents.ts";
 
-const { rounds, seconds, rate, agents, bulks, bulk, only } = options({
-  rounds: 5,
-  seconds: 8,
-  /** Small executions a second. */
-  rate: 100,
-  agents: 20,
-  /** How many tasks an agent gets that is sent more than the network holds, and the bytes of each. */
-  bulks: 30,
-  bulk: 400_000,
-  /** One kind alone, beside its counterpart. */
-  only: "",
-});
-/** What a node keeps for one agent at most: the hard mark and one frame. */
-const limitBytes = 2 * 1024 ** 2;
+/** What is poured, by what an agent does. */
+const floods: Readonly<Record<string, string | Buffer>> = {
+  "pours frames": JSON.stringify({ type: "progress", taskId: "exec_none:0", attempt: 1, value: 0.5 }),
+  "pours no JSON": "{".repeat(1000),
+  "pours binary frames": Buffer.alloc(65_536),
+  "sends 10 MB again and again": `"${"x".repeat(10_000_000)}"`,
+};
 
-const patternOf = (name: string): string => `
+interface Flood {
+  readonly url: string;
+  readonly what: keyof typeof floods;
+}
+
+async function connect(url: string, capability: string): Promise<WebSocket> {
+  const [agent] = await connectRaw({ url, count: 1, capability, slots: 1000 });
+  if (!agent) throw new Error("there is no agent that could do harm");
+  return agent;
+}
+
+/** As much as the network takes; four times a second in a new connection, where the last one was closed. */
+async function pourForEver({ url, what }: Flood): Promise<void> {
+  const data = floods[what] ?? "";
+  for (;;) {
+    const agent = await connect(url, "none");
+    while (agent.readyState === agent.OPEN) {
+      while (agent.readyState === agent.OPEN && agent.bufferedAmount < 65_536) agent.send(data);
+      await pause(2);
+    }
+    await pause(250);
+  }
+}
+
+async function measure(): Promise<void> {
+  const { rounds, seconds, rate, agents, bulks, bulk, only } = options({
+    rounds: 5,
+    seconds: 8,
+    /** Small executions a second. */
+    rate: 100,
+    agents: 20,
+    /** How many tasks an agent gets that is sent more than the network holds, and the bytes of each. */
+    bulks: 30,
+    bulk: 400_000,
+    /** One kind alone, beside its counterpart. */
+    only: "",
+  });
+  /** What a node keeps for one agent at most: the hard mark and one frame. */
+  const limitBytes = 2 * 1024 ** 2;
+
+  const patternOf = (name: string): string => `
 name: ${name}
 capabilities: [${name}]
 agents: { min: 1, max: 1 }
@@ -30,152 +66,142 @@ timeout: 60s
 retries: 0
 aggregate: { strategy: first }
 `;
-const patterns = { small: patternOf("small"), bulk: patternOf("bulk") };
-const cluster = await startCluster({ nodes: 1, config: "log: { level: warn }", patterns });
-const [node] = cluster.nodes;
-if (!node) throw new Error("there is no node");
-const { url } = node;
-const fleet = await startFleet({
-  count: agents,
-  url,
-  capability: "small",
-  slots: 4,
-  handler: () => async () => ({ result: null }),
-});
-
-async function submit(pattern: string, input: unknown, wait = ""): Promise<{ status: number; id: string }> {
-  const response = await fetch(`${url}/api/executions${wait}`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ pattern, input }),
+  const patterns = { small: patternOf("small"), bulk: patternOf("bulk") };
+  const cluster = await startCluster({ nodes: 1, config: "log: { level: warn }", patterns });
+  const [node] = cluster.nodes;
+  if (!node) throw new Error("there is no node");
+  const { url } = node;
+  const fleet = await startFleet({
+    count: agents,
+    url,
+    capability: "small",
+    slots: 4,
+    handler: () => async () => ({ result: null }),
   });
-  const { id }: { id: string } = JSON.parse(await response.text());
-  return { status: response.status, id };
-}
 
-/** How long small executions take, each from when it was due to its result, in ms. */
-async function latencies(): Promise<number[]> {
-  const found: number[] = [];
-  const pending: Promise<void>[] = [];
-  const startedMs = performance.now();
-  for (let number = 0; number < seconds * rate; number += 1) {
-    const dueMs = startedMs + (number * 1000) / rate;
-    const early = dueMs - performance.now();
-    if (early > 0) await pause(early);
-    const done = submit("small", number, "?wait=30s").then(({ status }) => {
-      if (status === 200) found.push(performance.now() - dueMs);
+  async function submit(pattern: string, input: unknown, wait = ""): Promise<{ status: number; id: string }> {
+    const response = await fetch(`${url}/api/executions${wait}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ pattern, input }),
     });
-    pending.push(done);
+    const { id }: { id: string } = JSON.parse(await response.text());
+    return { status: response.status, id };
   }
-  await Promise.all(pending);
-  return found;
-}
 
-async function unsentBytes(): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^parallax_agents_unsent_bytes_max(?:\{.*\})? (\S+)/m.exec(text)?.[1] ?? Number.NaN);
-}
-
-async function connect(capability: string): Promise<WebSocket> {
-  const [agent] = await connectRaw({ url, count: 1, capability, slots: 1000 });
-  if (!agent) throw new Error("there is no agent that could do harm");
-  return agent;
-}
-
-/** Sends `data` again and again, in a new connection where one was closed, and never more than the network takes. */
-async function pour(data: string | Buffer, everyMs: number, signal: AbortSignal): Promise<void> {
-  let agent = await connect("none");
-  for await (const _ of setInterval(everyMs)) {
-    if (signal.aborted) break;
-    if (agent.readyState !== agent.OPEN) agent = await connect("none");
-    while (agent.readyState === agent.OPEN && agent.bufferedAmount < 65_536) agent.send(data);
+  /** How long small executions take, each from when it was due to its result, in ms. */
+  async function latencies(): Promise<number[]> {
+    const found: number[] = [];
+    const pending: Promise<void>[] = [];
+    const startedMs = performance.now();
+    for (let number = 0; number < seconds * rate; number += 1) {
+      const dueMs = startedMs + (number * 1000) / rate;
+      const early = dueMs - performance.now();
+      if (early > 0) await pause(early);
+      const done = submit("small", number, "?wait=30s").then(({ status }) => {
+        if (status === 200) found.push(performance.now() - dueMs);
+      });
+      pending.push(done);
+    }
+    await Promise.all(pending);
+    return found;
   }
-  agent.terminate();
-}
 
-let most = 0;
-
-/** More work for one agent than the network holds: it takes all of it, or it reads nothing. */
-async function bulkFor(reads: boolean, signal: AbortSignal): Promise<void> {
-  const agent = await connect("bulk");
-  agent.on("message", (data) => {
-    const frame: { type: string; taskId: string; attempt: number } = JSON.parse(String(data));
-    const { type, taskId, attempt } = frame;
-    if (type === "task") agent.send(JSON.stringify({ type: "accept", taskId, attempt }));
-  });
-  if (!reads) agent.pause();
-  const input = "x".repeat(bulk);
-  const ids: string[] = [];
-  for (let count = 0; count < bulks; count += 1) ids.push((await submit("bulk", input)).id);
-  for await (const _ of setInterval(500)) {
-    const unsent = await unsentBytes();
-    if (!reads) most = Math.max(most, unsent);
-    if (signal.aborted) break;
+  async function unsentBytes(): Promise<number> {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return Number(/^parallax_agents_unsent_bytes_max(?:\{.*\})? (\S+)/m.exec(text)?.[1] ?? Number.NaN);
   }
-  agent.terminate();
-  for (const id of ids) await fetch(`${url}/api/executions/${id}/cancel`, { method: "POST" });
-}
 
-type Harm = (signal: AbortSignal) => Promise<void>;
+  /** Pours in a thread of its own, so that what is measured is the node and not this program. */
+  async function pour(what: keyof typeof floods, signal: AbortSignal): Promise<void> {
+    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { url, what } satisfies Flood });
+    await once(signal, "abort");
+    await worker.terminate();
+  }
 
-const aboutNothing = { type: "progress", taskId: "exec_none:0", attempt: 1, value: 0.5 };
-/** What an agent does that should be noticed by nobody, and what a good one does in its place. */
-const harms: Readonly<Record<string, { readonly good: Harm; readonly bad: Harm }>> = {
-  "stops reading": { good: (signal) => bulkFor(true, signal), bad: (signal) => bulkFor(false, signal) },
-  "pours frames": harmOf((signal) => pour(JSON.stringify(aboutNothing), 5, signal)),
-  "pours no JSON": harmOf((signal) => pour("{".repeat(1000), 5, signal)),
-  "pours binary frames": harmOf((signal) => pour(Buffer.alloc(65_536), 5, signal)),
-  "sends 10 MB again and again": harmOf((signal) => pour(`"${"x".repeat(10_000_000)}"`, 250, signal)),
-};
+  let most = 0;
 
-/** A harm whose counterpart is an agent that only is there. */
-function harmOf(bad: Harm): { good: Harm; bad: Harm } {
-  return {
-    async good(signal) {
-      const agent = await connect("none");
-      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-      agent.terminate();
-    },
-    bad,
+  /** More work for one agent than the network holds: it takes all of it, or it reads nothing. */
+  async function bulkFor(reads: boolean, signal: AbortSignal): Promise<void> {
+    const agent = await connect(url, "bulk");
+    agent.on("message", (data) => {
+      const frame: { type: string; taskId: string; attempt: number } = JSON.parse(String(data));
+      const { type, taskId, attempt } = frame;
+      if (type === "task") agent.send(JSON.stringify({ type: "accept", taskId, attempt }));
+    });
+    if (!reads) agent.pause();
+    const input = "x".repeat(bulk);
+    const ids: string[] = [];
+    for (let count = 0; count < bulks; count += 1) ids.push((await submit("bulk", input)).id);
+    for await (const _ of setInterval(500)) {
+      const unsent = await unsentBytes();
+      if (!reads) most = Math.max(most, unsent);
+      if (signal.aborted) break;
+    }
+    agent.terminate();
+    for (const id of ids) await fetch(`${url}/api/executions/${id}/cancel`, { method: "POST" });
+  }
+
+  type Harm = (signal: AbortSignal) => Promise<void>;
+
+  /** What an agent does that should be noticed by nobody, and what a good one does in its place. */
+  const harms: Readonly<Record<string, { readonly good: Harm; readonly bad: Harm }>> = {
+    "stops reading": { good: (signal) => bulkFor(true, signal), bad: (signal) => bulkFor(false, signal) },
+    ...Object.fromEntries(Object.keys(floods).map((what) => [what, harmOf((signal) => pour(what, signal))])),
   };
-}
 
-async function beside(harm: Harm): Promise<number[]> {
-  const controller = new AbortController();
-  const done = harm(controller.signal);
-  await Promise.race([done, pause(1000)]);
-  const found = await latencies();
-  controller.abort();
-  await done;
-  await pause(500);
-  return found;
-}
-
-const show = (values: readonly number[]): string =>
-  `p50 ${quantile(values, 0.5).toFixed(1)} ms, p99 ${quantile(values, 0.99).toFixed(1)} ms of ${values.length}`;
-
-await latencies();
-for (const [name, { good, bad }] of Object.entries(harms)) {
-  if (only && only !== name) continue;
-  const beforehand: number[] = [];
-  const afterwards: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    beforehand.push(...(await beside(good)));
-    afterwards.push(...(await beside(bad)));
+  /** A harm whose counterpart is an agent that only is there. */
+  function harmOf(bad: Harm): { good: Harm; bad: Harm } {
+    return {
+      async good(signal) {
+        const agent = await connect(url, "none");
+        await once(signal, "abort");
+        agent.terminate();
+      },
+      bad,
+    };
   }
-  console.log(
-    `an agent that ${name}\n  beside a good one: ${show(beforehand)}\n  beside it:         ${show(afterwards)}`,
-  );
-  const ratio = quantile(afterwards, 0.99) / quantile(beforehand, 0.99);
-  check("p99 of the others at most 10 % worse", ratio <= 1.1, ratio.toFixed(2));
-  check("each of theirs was completed", afterwards.length === rounds * seconds * rate, afterwards.length);
+
+  async function beside(harm: Harm): Promise<number[]> {
+    const controller = new AbortController();
+    const done = harm(controller.signal);
+    await Promise.race([done, pause(1000)]);
+    const found = await latencies();
+    controller.abort();
+    await done;
+    await pause(500);
+    return found;
+  }
+
+  const show = (values: readonly number[]): string =>
+    `p50 ${quantile(values, 0.5).toFixed(1)} ms, p99 ${quantile(values, 0.99).toFixed(1)} ms of ${values.length}`;
+
+  await latencies();
+  for (const [name, { good, bad }] of Object.entries(harms)) {
+    if (only && only !== name) continue;
+    const beforehand: number[] = [];
+    const afterwards: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      beforehand.push(...(await beside(good)));
+      afterwards.push(...(await beside(bad)));
+    }
+    console.log(
+      `an agent that ${name}\n  beside a good one: ${show(beforehand)}\n  beside it:         ${show(afterwards)}`,
+    );
+    const ratio = quantile(afterwards, 0.99) / quantile(beforehand, 0.99);
+    check("p99 of the others at most 10 % worse", ratio <= 1.1, ratio.toFixed(2));
+    check("each of theirs was completed", afterwards.length === rounds * seconds * rate, afterwards.length);
+  }
+  if (most > 0)
+    check(
+      "what waits for one that does not read: at most 1 MiB and a frame",
+      most <= limitBytes,
+      `${most} bytes`,
+    );
+  await fleet.stop();
+  await cluster.stop();
+  process.exit();
 }
-if (most > 0)
-  check(
-    "what waits for one that does not read: at most 1 MiB and a frame",
-    most <= limitBytes,
-    `${most} bytes`,
-  );
-await fleet.stop();
-await cluster.stop();
-process.exit();
+
+if (isMainThread) await measure();
+else await pourForEver(workerData as Flood);
