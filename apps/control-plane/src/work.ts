@@ -10,7 +10,6 @@ import type { Collections } from "./collections.ts";
 import type { Config } from "./config/schema.ts";
 import { createAggregator } from "./executions/aggregator.ts";
 import { type Catalog, createCatalog } from "./executions/catalog.ts";
-import type { CountedTime } from "./executions/counted-time.ts";
 import { createDispatcher, type Dispatcher } from "./executions/dispatcher.ts";
 import { createExchange, type Exchange } from "./executions/exchange.ts";
 import { createFinals, type Finals } from "./executions/finals.ts";
@@ -36,7 +35,7 @@ export interface WorkOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly storeTime: StoreTime;
-  readonly countedTime: CountedTime;
+  readonly countedTime: StoreTime;
   readonly logger: Logger;
   readonly functions: Functions;
   /** Runs functions of users. Ended with the work. */

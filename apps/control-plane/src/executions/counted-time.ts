@@ -2,15 +2,6 @@ import type { Clock } from "@parallax/core";
 import type { Stored } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
 
-/**
- * X8: store time as far as it counts against deadlines. It stands still while this node does not reach the store, or stands
- * still itself, so that nothing is out of time before its results can be taken.
- */
-export interface CountedTime extends StoreTime {
-  /** The store has answered. Called at least every check interval, or the time between counts as an outage. */
-  answered(): void;
-}
-
 /** A creation that takes no longer is an ordinary one. */
 const ordinaryMs = 1000;
 
@@ -33,7 +24,12 @@ export interface CountedTimeOptions {
   readonly onOutage: (ms: number) => void;
 }
 
-export function createCountedTime(options: CountedTimeOptions): CountedTime {
+/**
+ * X8: store time as far as it counts against deadlines. It stands still while this node does not reach the store, or stands
+ * still itself, so that nothing is out of time before its results can be taken. To be told of an answer of the store at least
+ * every check interval, or the time between counts as an outage.
+ */
+export function createCountedTime(options: CountedTimeOptions): StoreTime {
   const { clock, storeTime, checkIntervalMs, onOutage } = options;
   /** Answers come every interval; whoever waits for longer than this has missed one. */
   const tolerableMs = 1.5 * checkIntervalMs;
@@ -60,6 +56,5 @@ export function createCountedTime(options: CountedTimeOptions): CountedTime {
       note(missedMs() + (jumpMs > ordinaryMs ? jumpMs : 0));
     },
     outageMs: () => outageMs,
-    answered: () => note(missedMs()),
   };
 }

@@ -13,7 +13,7 @@ import { createLeadership } from "../duties/duties.ts";
 import { collectionDuty, sessionDuty } from "../duties/housekeeping.ts";
 import { createOwnerCheck } from "../duties/owner-check.ts";
 import { recoveryDuty } from "../duties/recovery.ts";
-import { type CountedTime, createCountedTime } from "../executions/counted-time.ts";
+import { createCountedTime } from "../executions/counted-time.ts";
 import { createFunctionRunner, type FunctionRunner } from "../executions/function-runner.ts";
 import { type ClusterMetrics, createClusterMetrics } from "../observe/cluster-metrics.ts";
 import { measureRecords } from "../observe/measured-records.ts";
@@ -46,7 +46,7 @@ export interface NodeParts extends NodeContext, ClusterParts {
   readonly store: StateStore;
   readonly collections: Collections;
   readonly storeTime: StoreTime;
-  readonly countedTime: CountedTime;
+  readonly countedTime: StoreTime;
   readonly work: Work;
   readonly health: Health;
   readonly metrics: Metrics;

@@ -1,13 +1,13 @@
 import { createVirtualClock, type VirtualClock } from "@parallax/testing";
 import { beforeEach, describe, expect, it } from "vitest";
-import { type CountedTime, createCountedTime, waitBeforeMs } from "../../src/executions/counted-time.ts";
-import { createStoreTime } from "../../src/store-time.ts";
+import { createCountedTime, waitBeforeMs } from "../../src/executions/counted-time.ts";
+import { createStoreTime, type StoreTime } from "../../src/store-time.ts";
 
 const checkIntervalMs = 1000;
 
 describe("the time that counts against deadlines (X8)", () => {
   let clock: VirtualClock;
-  let counted: CountedTime;
+  let counted: StoreTime;
   let outages: number[];
 
   beforeEach(() => {
@@ -24,7 +24,7 @@ describe("the time that counts against deadlines (X8)", () => {
   it("goes on while the store answers at every interval", async () => {
     for (let seconds = 1; seconds <= 10; seconds += 1) {
       await clock.advance(checkIntervalMs);
-      counted.answered();
+      counted.observe(seconds * 1000);
       expect(counted.now()).toBe(seconds * 1000);
     }
     expect(outages).toEqual([]);
@@ -39,7 +39,7 @@ describe("the time that counts against deadlines (X8)", () => {
 
   it("tells by how much whatever is open may take longer, before it goes on", async () => {
     await clock.advance(9000);
-    counted.answered();
+    counted.observe(9000);
     expect(outages).toEqual([8000]);
     expect(counted.outageMs()).toBe(8000);
     expect(counted.now()).toBe(9000);
