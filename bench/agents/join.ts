@@ -4,6 +4,7 @@ import { startBalancer } from "./balancer.ts";
 import { startCluster } from "./cluster.ts";
 import { startFleet } from "./fleet.ts";
 import { check, options, pause } from "./options.ts";
+import { workPattern } from "./work-pattern.ts";
 
 const { agents, limit, rate, balancer } = options({
   agents: 3000,
@@ -16,19 +17,11 @@ const { agents, limit, rate, balancer } = options({
 /** How much of its fair share counts as having it. */
 const enough = 0.95;
 
-const pattern = `
-name: work
-capabilities: [work]
-agents: { min: 1, max: 1 }
-timeout: 120s
-retries: 0
-aggregate: { strategy: first }
-`;
 const cluster = await startCluster({
   nodes: 2,
   spare: 1,
   config: "log: { level: warn }",
-  patterns: { work: pattern },
+  patterns: { work: workPattern },
 });
 const front = await startBalancer(balancer, cluster.ports, false);
 let aborted = 0;

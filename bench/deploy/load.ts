@@ -13,16 +13,6 @@ export interface Load {
   lost(withinMs: number): Promise<string[]>;
 }
 
-/** What the stream asks for: one agent's answer, which may take its time. */
-export const workPattern = `
-name: work
-capabilities: [work]
-agents: { min: 1, max: 1 }
-timeout: 120s
-retries: 0
-aggregate: { strategy: first }
-`;
-
 export interface LoadOptions {
   readonly url: string;
   readonly pattern: string;

@@ -7,9 +7,10 @@ import { createTemporaryDirectory } from "@parallax/testing";
 import { startBalancer } from "../agents/balancer.ts";
 import { bundleProgram, type Node, startCluster } from "../agents/cluster.ts";
 import { check, options, pause } from "../agents/options.ts";
+import { workPattern } from "../agents/work-pattern.ts";
 import { epochMs, startCrowd } from "./crowd.ts";
 import { laterVersion } from "./later-version.ts";
-import { startLoad, workPattern } from "./load.ts";
+import { startLoad } from "./load.ts";
 import { runPart } from "./part.ts";
 
 /** A third of the time to drain: over so long a node sends its agents away. */

@@ -4,8 +4,9 @@ import { isMainThread } from "node:worker_threads";
 import { startBalancer } from "../agents/balancer.ts";
 import { startCluster } from "../agents/cluster.ts";
 import { check, options, pause } from "../agents/options.ts";
+import { workPattern } from "../agents/work-pattern.ts";
 import { type Crowd, startCrowd } from "./crowd.ts";
-import { startLoad, workPattern } from "./load.ts";
+import { startLoad } from "./load.ts";
 import { runPart } from "./part.ts";
 
 /** How near to its fair share every node has to be. */
