@@ -2,6 +2,7 @@ export { onAbort, throwIfAborted } from "./abort.ts";
 export { type Backoff, type BackoffOptions, createBackoff } from "./backoff.ts";
 export type { CancelTimer, Clock, TimeMark } from "./clock.ts";
 export { type DeadlineOptions, withDeadline } from "./deadline.ts";
+export { createDeferred, type Deferred } from "./deferred.ts";
 export { type Duration, formatDuration, parseDuration } from "./durations.ts";
 export { errorMessage, isParallaxError, ParallaxError, type ParallaxErrorOptions } from "./errors.ts";
 export { randomId } from "./ids.ts";

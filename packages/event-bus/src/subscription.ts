@@ -1,4 +1,4 @@
-import { type Clock, createBackoff, type Random } from "@parallax/core";
+import { type Clock, createBackoff, createDeferred, type Random } from "@parallax/core";
 import {
   beginContinuity,
   type Continuity,
@@ -50,7 +50,7 @@ export function createFeedMember(options: FeedMemberOptions): FeedMember {
   let begun = false;
   /** Partitions whose next page is not asked for yet: it will have what is heard meanwhile. */
   const waitingForRoom = new Set<number>();
-  const { promise: ready, resolve: goLive, reject: giveUp } = settleable();
+  const { promise: ready, resolve: goLive, reject: giveUp } = createDeferred<void>();
 
   async function retried<T>(read: () => Promise<T>): Promise<T | undefined> {
     const backoff = createBackoff({ initialMs: 100, maxMs: 2000, random });
@@ -155,16 +155,4 @@ function startingPlaces({ topic, log, from = "now" }: FeedMemberOptions): Cursor
   if (from !== "now" && from !== "start")
     return [...parseCursor(topic, partitions, typeof from === "object" ? from?.cursor : from)];
   return Array.from({ length: partitions }, () => from);
-}
-
-function settleable(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
-  let resolve: () => void = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<void>((settle, fail) => {
-    resolve = settle;
-    reject = fail;
-  });
-  // Nobody has to wait for it.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }

@@ -1,4 +1,4 @@
-import { createListeners, onAbort, ParallaxError, randomId, runGroup } from "@parallax/core";
+import { createDeferred, createListeners, onAbort, ParallaxError, randomId, runGroup } from "@parallax/core";
 import { createAcknowledgement } from "./acknowledgement.ts";
 import { announceDrain, createBeating } from "./beating.ts";
 import type { Membership, MembershipEvent, MembershipOptions, View } from "./membership.ts";
@@ -37,7 +37,7 @@ export function createMembership(options: MembershipOptions): Membership {
   const endedHere = new Set<string>();
   let isRunning = false;
   let hasRun = false;
-  let joinedOnce = deferred();
+  let joinedOnce = createDeferred<void>();
 
   const node: Node = {
     settings,
@@ -139,7 +139,7 @@ export function createMembership(options: MembershipOptions): Membership {
       const reason = notRunning();
       beating.stop(reason);
       joinedOnce.reject(reason);
-      joinedOnce = deferred();
+      joinedOnce = createDeferred<void>();
     }
   }
 
@@ -191,22 +191,6 @@ const ends: ReadonlySet<MembershipEvent["type"]> = new Set([
   "replaced",
   "ended",
 ]);
-
-interface Deferred {
-  readonly promise: Promise<void>;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
-function deferred(): Deferred {
-  let settleWith: Pick<Deferred, "resolve" | "reject"> = { resolve: () => {}, reject: () => {} };
-  const promise = new Promise<void>((resolve, reject) => {
-    settleWith = { resolve, reject };
-  });
-  // Nobody may be waiting.
-  promise.catch(() => {});
-  return { promise, ...settleWith };
-}
 
 function notRunning(): ParallaxError<"not_running"> {
   return new ParallaxError(

@@ -1,6 +1,5 @@
-import { isParallaxError } from "@parallax/core";
+import { createDeferred, type Deferred, isParallaxError } from "@parallax/core";
 import type { DepositOutcome } from "@parallax/state-store";
-import { createDeferred, type Deferred } from "./deferred.ts";
 
 /** A letter as it lies in the inbox, and the way to put it there by itself. */
 export interface Enclosure {

@@ -1,8 +1,7 @@
-import { type Logger, ParallaxError } from "@parallax/core";
+import { createDeferred, type Logger, ParallaxError } from "@parallax/core";
 import type { CreateOutcome, DepositOutcome } from "@parallax/state-store";
 import type { ExecutionState } from "./advance.ts";
 import { waitBeforeMs } from "./counted-time.ts";
-import { createDeferred } from "./deferred.ts";
 import { createDeposit, type Deposit, type Enclosure } from "./deposit.ts";
 import type { Journal, JournalChange, JournalOutcome } from "./journal.ts";
 import { type ExecutionRecord, isFinal } from "./record.ts";
