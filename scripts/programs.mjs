@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { run } from "./command.mjs";
 
@@ -33,9 +33,32 @@ function remedy({ packages, brew, elsewhere }) {
   return elsewhere;
 }
 
+/** Debian asks this program before it starts a service that it has installed; 101 forbids it. */
+const servicePolicy = "/usr/sbin/policy-rc.d";
+
 /**
- * Makes sure that programs are here. On Debian and Ubuntu, as root, they are installed from the distribution; elsewhere the
- * outcome says how to.
+ * What is installed meanwhile starts no service: the tests want programs, not servers on well-known ports.
+ *
+ * @template T
+ * @param {() => Promise<T>} install
+ * @returns {Promise<T>}
+ */
+async function withoutServices(install) {
+  if (existsSync(servicePolicy)) return install();
+  const remove = () => rmSync(servicePolicy, { force: true });
+  process.once("exit", remove);
+  writeFileSync(servicePolicy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  try {
+    return await install();
+  } finally {
+    remove();
+    process.off("exit", remove);
+  }
+}
+
+/**
+ * Makes sure that programs are here. On Debian and Ubuntu, as root, they are installed from the distribution, and their services
+ * are not started; elsewhere the outcome says how to.
  *
  * @param {Wanted} wanted
  * @param {{ timeoutMs: number }} options
@@ -52,6 +75,6 @@ export async function ensurePrograms(wanted, { timeoutMs }) {
   const updated = await run("apt-get", ["update", "-qq"], { timeoutMs, env });
   if (!updated.ok) return updated;
   const install = ["install", "-y", "-qq", "--no-install-recommends", ...packages];
-  const installed = await run("apt-get", install, { timeoutMs, env });
+  const installed = await withoutServices(() => run("apt-get", install, { timeoutMs, env }));
   return { ...installed, note: `installed ${packages.join(", ")} from the distribution` };
 }
