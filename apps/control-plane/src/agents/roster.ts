@@ -37,8 +37,6 @@ export interface Roster {
   hold(agentId: string, taskId: string): void;
   /** Gives a slot back. */
   release(agentId: string, taskId: string): void;
-  /** Whether any connected agent has the capabilities, free or not. */
-  serves(capabilities: readonly string[]): boolean;
   /** Free slots by set of capabilities, for the beat. */
   capacity(): Readonly<Record<string, number>>;
 }
@@ -126,7 +124,6 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
       refile(entry);
       if (hasFree(entry)) onFree(agentId);
     },
-    serves: (capabilities) => [...entries.values()].some((entry) => fits(entry, capabilities)),
     capacity() {
       const capacity: Record<string, number> = {};
       for (const entry of entries.values()) {

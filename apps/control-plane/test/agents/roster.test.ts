@@ -41,8 +41,6 @@ describe("the roster", () => {
     expect(roster.take("t0", ["x", "y"], nobody)).toBe("both");
     expect(roster.take("t1", ["y", "x"], nobody)).toBe("both");
     expect(roster.take("t2", ["x", "y"], nobody)).toBeUndefined();
-    expect(roster.serves(["x", "y"])).toBe(true);
-    expect(roster.serves(["x", "z"])).toBe(false);
     expect(capabilityKey(["b", "a"])).toBe(capabilityKey(["a", "b"]));
   });
 

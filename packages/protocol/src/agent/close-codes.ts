@@ -12,8 +12,6 @@ export const closeCodes = {
   internalError: 4000,
   /** No `hello` in time. */
   handshakeTimeout: 4001,
-  /** Nothing arrived for too long. */
-  heartbeatTimeout: 4002,
   /** The cluster wants this agent on another node. */
   rebalance: 4003,
   /** The agent reads too slowly: the node's buffer for it is full. */
