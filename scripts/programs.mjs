@@ -1,10 +1,22 @@
-import { accessSync, constants, existsSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { run } from "./command.mjs";
 
+/** Debian keeps the programs of PostgreSQL here, by version, and off the PATH. */
+const postgresVersions = "/usr/lib/postgresql";
+
+/** Where programs are looked for. */
+function programDirectories() {
+  const versions = existsSync(postgresVersions) ? readdirSync(postgresVersions) : [];
+  return [
+    ...(process.env.PATH ?? "").split(delimiter),
+    ...versions.map((version) => join(postgresVersions, version, "bin")),
+  ];
+}
+
 /** @param {string} program */
 function isInstalled(program) {
-  return (process.env.PATH ?? "").split(delimiter).some((directory) => {
+  return programDirectories().some((directory) => {
     try {
       accessSync(join(directory, program), constants.X_OK);
       return true;

@@ -22,7 +22,7 @@ import { checkRedisScripts } from "./deploy/redis-chart.mjs";
 import { runUnit, verifyUnit } from "./deploy/systemd.mjs";
 import { fetchTools } from "./deploy/tools.mjs";
 import { ensurePrograms } from "./programs.mjs";
-import { ensureRedis } from "./redis.mjs";
+import { ensureRedis } from "./servers.mjs";
 
 /** @typedef {import("./command.mjs").Outcome} Outcome */
 

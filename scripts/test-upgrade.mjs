@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { pnpm, root, run } from "./command.mjs";
 import { publishedPackages, tarball } from "./packages.mjs";
 import { ensurePrograms } from "./programs.mjs";
-import { ensureRedis } from "./redis.mjs";
+import { ensureRedis } from "./servers.mjs";
 
 const { values } = parseArgs({
   options: {

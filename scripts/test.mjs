@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, install, root, run } from "./command.mjs";
-import { ensureRedis } from "./redis.mjs";
+import { ensurePostgres, ensureRedis } from "./servers.mjs";
 
 /** Everything together takes no longer. */
 const timeLimitMs = 15 * 60_000;
@@ -131,6 +131,7 @@ async function main() {
   console.log(`Node ${process.version}`);
   if (!(await gate("install", () => install({ timeoutMs: remainingMs() })))) return;
   if (!(await gate("redis", () => ensureRedis({ timeoutMs: remainingMs() })))) return;
+  if (!(await gate("postgresql", () => ensurePostgres({ timeoutMs: remainingMs() })))) return;
   await sourceGates();
   await packageGates();
   const summary = await tests();

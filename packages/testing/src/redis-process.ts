@@ -16,6 +16,9 @@ export interface RedisProcessOptions {
   readonly args: readonly string[];
 }
 
+/** `PARALLAX_REDIS_SERVER=valkey-server` runs the tests on another server that speaks Redis. */
+const program = process.env.PARALLAX_REDIS_SERVER ?? "redis-server";
+
 const startTimeoutMs = 15_000;
 const maxStarts = 5;
 
@@ -25,21 +28,19 @@ const listening = /Ready to accept connections|Sentinel ID is/;
 /** Starts the server and waits until it listens and answers. */
 export async function startRedisProcess(options: RedisProcessOptions): Promise<RedisProcess> {
   const { port, directory, args } = options;
-  const child = await startChild({ command: "redis-server", args, cwd: directory }).catch(
-    (error: unknown) => {
-      const remedy = "on Debian: apt-get install -y redis-server redis-sentinel redis-tools";
-      throw new Error(`redis-server can't be started; install it, ${remedy}`, { cause: error });
-    },
-  );
+  const child = await startChild({ command: program, args, cwd: directory }).catch((error: unknown) => {
+    const remedy = "on Debian: apt-get install -y redis-server redis-sentinel redis-tools";
+    throw new Error(`${program} can't be started; install it, ${remedy}`, { cause: error });
+  });
   const output = (): string => child.lines.join("\n");
   const untilMs = performance.now() + startTimeoutMs;
   while (!(listening.test(output()) && (await answersPing(port)))) {
     if (child.exit) await child.exited;
     if (/Address already in use/.test(output())) throw new PortTaken(`port ${port} is taken`);
-    if (child.exit) throw new Error(`redis-server on port ${port} has ended:\n${output()}`);
+    if (child.exit) throw new Error(`${program} on port ${port} has ended:\n${output()}`);
     if (performance.now() > untilMs) {
       await endProcess(child);
-      throw new Error(`redis-server on port ${port} did not answer in ${startTimeoutMs} ms:\n${output()}`);
+      throw new Error(`${program} on port ${port} did not answer in ${startTimeoutMs} ms:\n${output()}`);
     }
     await sleep(10);
   }

@@ -1,7 +1,7 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { ensureRedis } from "../redis.mjs";
+import { ensureRedis } from "../servers.mjs";
 import { sourceTree } from "./source-tree.ts";
 
 /** Looks for Redis where only these programs are on the PATH. */
