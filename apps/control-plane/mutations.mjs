@@ -33,6 +33,11 @@ const assignments = inFile("agents/assignments.ts", "agents");
 const allowance = inFile("agents/connection.ts", "connections");
 const audit = inFile("executions/audit.ts", "audit");
 const life = inFile("node/life.ts", "attacks");
+const drain = inFile("drain.ts", "sleep");
+const leaving = inFile("executions/hand-over.ts", "sleep");
+const again = inFile("executions/ends.ts", "attacks");
+const repeated = inFile("executions/catalog.ts", "attacks");
+const creation = inFile("executions/journal.ts", "sleep");
 
 /** Files of tests by the names that the mutations use. */
 export const suites = {
@@ -47,6 +52,7 @@ export const suites = {
   connections: ["agents/connection"],
   audit: ["executions/audit"],
   attacks: ["test/attacks"],
+  sleep: ["test/sleep"],
 };
 
 /** @type {readonly Mutation[]} */
@@ -287,6 +293,21 @@ export const mutations = [
     '!isFinal(stored[index]?.value.status ?? "pending")',
     "false",
   ),
+  journal(
+    "X6: not over another of the same id",
+    "if (stored.value.createdAt !== before.createdAt) return undefined;",
+    "",
+  ),
+  again(
+    "X6: no end over another of the same id",
+    "if (stored && stored.value.createdAt !== change.before.createdAt) return false;",
+    "",
+  ),
+  repeated(
+    "X6: a repetition meets what is written anew",
+    "const known = await ownership.recall(id);",
+    "const known = undefined;",
+  ),
   ends("X6: with what they were made of", "const deposits = change.letters.map", "const deposits = [].map"),
   writer("X6: what is lost is written though nothing changed", "isLost || version === 0", "version === 0"),
 
@@ -317,6 +338,17 @@ export const mutations = [
   recovery("X8: the time without an owner", "value.deadlineAtMs + ownerlessMs", "value.deadlineAtMs"),
   journal("X8: the time without the journal", "return { ...result, outageMs:", "return { ...result, lost:"),
   driver("X8: is given back", 'if (byMs > 0) push({ kind: "extended", byMs });', ""),
+  creation(
+    "X8: a creation tells the time",
+    'if (result.outcome === "created") storeTime.observe(result.storeTimeMs);',
+    "",
+  ),
+  drain("X8: a drain looks at the time first", ', step("look at the time", lookAtTime)', ""),
+  leaving(
+    "X8: what has happened goes with it",
+    "await driver.stopped;\n    driver.drop();",
+    "driver.drop();",
+  ),
   advance("X8: extends the deadline", "state.record.deadlineAtMs + event.byMs", "state.record.deadlineAtMs"),
   advance(
     "X8: a lost attempt is no failure",

@@ -14,6 +14,8 @@ export interface DrainOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly drainTimeoutMs: number;
+  /** Asks the store for the time, so that what must not count against deadlines is known before anything is handed over (X8). */
+  readonly lookAtTime: () => Promise<void>;
   /** Ends leadership and the candidacy; resolves once the lease is released. */
   readonly stopLeading: () => Promise<void>;
   /** When the last API request was answered, on the clock. */
@@ -38,6 +40,7 @@ const quietMs = 2000;
  */
 export function createDrain(options: DrainOptions): Drain {
   const { health, membership, work, clock, logger, drainTimeoutMs, stopLeading, lastRequestMs } = options;
+  const { lookAtTime } = options;
   const controller = new AbortController();
   let running: Promise<void> | undefined;
 
@@ -70,7 +73,7 @@ export function createDrain(options: DrainOptions): Drain {
   }
 
   async function steps(deadline: AbortSignal): Promise<void> {
-    await step("announce", () => membership.drain());
+    await Promise.all([step("announce", () => membership.drain()), step("look at the time", lookAtTime)]);
     const peers = work.peers.takers();
     await Promise.all([
       step("step down", stopLeading),

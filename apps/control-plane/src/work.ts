@@ -34,7 +34,7 @@ export interface WorkOptions {
   readonly membership: Membership;
   readonly clock: Clock;
   readonly random: Random;
-  readonly storeTime: StoreTime;
+  readonly storeTime: Pick<StoreTime, "now">;
   readonly countedTime: StoreTime;
   readonly logger: Logger;
   readonly functions: Functions;

@@ -153,6 +153,40 @@ describe("attacks in ordinary operation", () => {
     expect(at.agents.flatMap(({ begun }) => begun)).toHaveLength(1);
   });
 
+  it("A5: a repeated submission meets the first at its owner, though a fail-over has just taken that back", async () => {
+    const at = await scriptedCluster({ nodes: 1, agents: 2, taskMs: 3000 });
+    await at.put({ name: "one" });
+    await at.timeline.advance(3000);
+    const goBack = at.store.remember();
+    const ended = await at.submit(0, "one", { ms: 0 }, "ended");
+    const before = await at.ended(ended);
+    const running = await at.submit(0, "one", { ms: 20_000 }, "running");
+    const { createdAt } = await at.read(running);
+    goBack();
+    expect(await at.submit(0, "one", { ms: 0 }, "ended")).toBe(ended);
+    expect(await at.submit(0, "one", { ms: 20_000 }, "running")).toBe(running);
+    expect(await at.read(ended)).toEqual(before);
+    expect(await at.read(running)).toMatchObject({ status: "running", createdAt });
+    await at.ended(running);
+    expect(at.agents.flatMap(({ begun }) => begun)).toHaveLength(2);
+  });
+
+  it("A5: an end is not written over another execution that was given its id since", async () => {
+    const at = await scriptedCluster({ nodes: 1, agents: 1 });
+    await at.put({ name: "one" });
+    const id = await at.submit(0, "one", "first", "key");
+    const first = await at.ended(id);
+    const { executions } = at.node(0).collections;
+    const fence = at.node(0).election.term()?.token ?? 0;
+    await executions.trim({ fence, index: "status", values: ["completed"], max: 0, limit: 1 });
+    const { owner } = at.node(0).work.peers.self();
+    const { result: _, finishedAt: __, ...rest } = first;
+    const tasks = [taskOf(`${id}:0`)];
+    const createdAt = new Date(Date.parse(first.createdAt) + 5000).toISOString();
+    await executions.create(id, { ...rest, status: "pending", input: "second", tasks, createdAt, owner });
+    expect((await at.ended(id)).result).toEqual(['done "second"']);
+  });
+
   it("A6: nothing changes what has ended, whoever writes it and however late", async () => {
     const at = await scriptedCluster({ nodes: 1, agents: 1 });
     await at.put({ name: "one" });

@@ -19,6 +19,7 @@ describe("a drain", () => {
       clock,
       logger: noopLogger,
       drainTimeoutMs,
+      lookAtTime: note("looked at the time"),
       health: { markDraining: () => void done.push("not ready") },
       membership: { drain: note("announced") },
       stopLeading: note("stepped down"),
@@ -50,9 +51,9 @@ describe("a drain", () => {
 
   it("takes the node out of service first, and ends what is left last", async () => {
     expect(await run()).toBeLessThan(drainTimeoutMs / 5);
-    expect(done.slice(0, 2)).toEqual(["not ready", "announced"]);
-    expect(done.slice(2, 5).sort()).toEqual(["agents sent away", "handed over", "stepped down"]);
-    expect(done.slice(5)).toEqual(["handed over", "connections ended"]);
+    expect(done.slice(0, 3)).toEqual(["not ready", "announced", "looked at the time"]);
+    expect(done.slice(3, 6).sort()).toEqual(["agents sent away", "handed over", "stepped down"]);
+    expect(done.slice(6)).toEqual(["handed over", "connections ended"]);
   });
 
   it("spreads the agents over a third of its time, and not at all where nobody takes them", async () => {

@@ -6,7 +6,7 @@ import { attemptOf, currentAssignment } from "./record.ts";
 
 export interface AuditOptions {
   readonly agents: Pick<Collection<AgentRecord>, "getMany">;
-  readonly storeTime: StoreTime;
+  readonly storeTime: Pick<StoreTime, "now">;
   /** Agents of this node report for themselves. */
   readonly isHere: (agentId: string) => boolean;
   readonly reconnectGraceMs: number;

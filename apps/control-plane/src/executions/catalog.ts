@@ -23,7 +23,7 @@ export interface CatalogOptions {
   readonly ownership: Ownership;
   readonly finals: Finals;
   readonly clock: Clock;
-  readonly storeTime: StoreTime;
+  readonly storeTime: Pick<StoreTime, "now">;
   readonly schemas: Schemas;
   /** @throws ParallaxError `pattern_not_found` */
   readonly pattern: (
@@ -79,6 +79,8 @@ export function createCatalog(options: CatalogOptions): Catalog {
   }
 
   async function createAt(target: string, { id, record }: Draft): Promise<CreateOutcome<ExecutionRecord>> {
+    const known = await ownership.recall(id);
+    if (known) return { outcome: "exists", record: known };
     if (target === nodeId) return ownership.create(id, record);
     const created = await executions.create(id, record, { event: eventOf(id, record) });
     if (created.outcome === "created") options.tellOwner(target);
@@ -101,7 +103,6 @@ export function createCatalog(options: CatalogOptions): Catalog {
       }
       if (result.outcome === "fenced")
         throw new ParallaxError("conflict", "submitting an execution: try again");
-      storeTime.observe(result.storeTimeMs);
       return { execution: viewOf(draft.id, draft.record), created: true };
     },
     async get(id) {

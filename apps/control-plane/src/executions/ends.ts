@@ -8,7 +8,9 @@ import type { Remembered } from "./remembered.ts";
 /** X6: what ended here stays ended, also where a fail-over took the end back. */
 export interface Ends {
   note(change: JournalChange | undefined): void;
-  /** Writes the end of an execution again. False when it did not end here, or too long ago. */
+  /** Whether an execution ended here, and not too long ago. */
+  has(id: string): boolean;
+  /** Writes the end of an execution again. False when it did not end here, or too long ago, or is another's by now. */
   again(id: string): Promise<boolean>;
   /** Looks whether any end was taken back, and writes it again. */
   recheck(): Promise<void>;
@@ -31,9 +33,13 @@ export function createEnds(options: {
     note(change) {
       if (change) remembered.add(change);
     },
+    has: (id) => remembered.get(id) !== undefined,
     async again(id) {
       const change = remembered.get(id);
       if (!change || change.owner !== owner()) return false;
+      const [stored] = await executions.getMany([id]);
+      // It was removed since, and its id was given to another one: of the same idempotency key.
+      if (stored && stored.value.createdAt !== change.before.createdAt) return false;
       // What it was made of may be gone with it.
       const deposits = change.letters.map((letter) => () => putIn(executions, id, letter));
       const { outcome } = await journal.write({ ...change, deposits }, forever);

@@ -19,7 +19,7 @@ export interface HandOverOptions {
 
 /** Planned changes of owner. They count as no adoption (X7). */
 export interface HandOver {
-  /** Gives every open execution to one of `successors` in turn. */
+  /** Gives every open execution to one of `successors` in turn; what stays for want of one is written down. */
   all(successors: readonly Owner[]): Promise<void>;
   /** X9: what waits for a function that only another node has goes there. */
   parked(): Promise<void>;
@@ -30,6 +30,8 @@ export function createHandOver(options: HandOverOptions): HandOver {
 
   async function one(id: string, driver: Driver, heir: Owner): Promise<void> {
     const mine = owner();
+    // X8: what has happened goes with it, above all the time that must not count.
+    await driver.stopped;
     driver.drop();
     await driver.stopped;
     const set = { nodeId: heir.nodeId, owner: heir.owner };
@@ -45,6 +47,7 @@ export function createHandOver(options: HandOverOptions): HandOver {
           const heirs = able.length > 0 ? able : successors;
           const heir = heirs[index % heirs.length];
           if (heir) await one(id, driver, heir);
+          else await driver.stopped;
         }),
       );
       for (const heir of successors) send(heir.nodeId, { type: "adopt", from: nodeId });

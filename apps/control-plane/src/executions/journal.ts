@@ -124,6 +124,8 @@ export function createJournal(options: JournalOptions): Journal {
   async function bringUp({ id, owner, before }: JournalChange, version: number): Promise<number | undefined> {
     const stored = await executions.get(id);
     if (!stored) return createAnew(id, before);
+    // It was removed, and its id was given to another one: of the same idempotency key.
+    if (stored.value.createdAt !== before.createdAt) return undefined;
     const result = await executions.update(id, difference(stored.value, before), {
       version,
       where: { owner },
@@ -132,8 +134,11 @@ export function createJournal(options: JournalOptions): Journal {
   }
 
   return {
-    create: (id, record, passed) =>
-      executions.create(id, record, { event: passed.map((one) => eventOf(id, one)) }),
+    async create(id, record, passed) {
+      const result = await executions.create(id, record, { event: passed.map((one) => eventOf(id, one)) });
+      if (result.outcome === "created") storeTime.observe(result.storeTimeMs);
+      return result;
+    },
     async write(change, signal) {
       // S2: one id for all attempts, so that one whose answer was lost is recognized.
       const requestId = randomId("", random);

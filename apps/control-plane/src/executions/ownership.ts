@@ -45,6 +45,11 @@ export interface OwnershipOptions {
 export interface Ownership extends TaskReports {
   /** Creates an execution with this node as its owner, and drives it. What is created may be under way already. */
   create(id: string, record: ExecutionRecord): Promise<CreateOutcome<ExecutionRecord>>;
+  /**
+   * X6: an execution that this node drives, or that has ended here, as the store has it, written anew if it was lost: whoever
+   * repeats its submission before the next look must not begin it anew. Undefined for any other.
+   */
+  recall(id: string): Promise<Stored<ExecutionRecord> | undefined>;
   /** X2: compares the index of what this node owns with its memory, and makes good the difference. */
   reconcile(): Promise<void>;
   /** X6: the store went back to an earlier state; what this node knows better is written again. */
@@ -236,6 +241,15 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       const created = await executions.create(id, record, { event: eventOf(id, record) });
       if (created.outcome === "created") drive(id, record, created.version, []);
       return created;
+    },
+    async recall(id) {
+      const driver = drivers.get(id);
+      if (!driver?.version && !ends.has(id)) return undefined;
+      const stored = await executions.get(id);
+      if (stored) return stored;
+      driver?.restore();
+      await (driver ? driver.stopped : ends.again(id));
+      return executions.get(id);
     },
     async recheck() {
       await ownership.reconcile();

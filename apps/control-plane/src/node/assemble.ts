@@ -45,7 +45,8 @@ export interface NodeParts extends NodeContext, ClusterParts {
   readonly bus: EventBus;
   readonly store: StateStore;
   readonly collections: Collections;
-  readonly storeTime: StoreTime;
+  /** What is heard of it comes in by the counted time. */
+  readonly storeTime: Pick<StoreTime, "now">;
   readonly countedTime: StoreTime;
   readonly work: Work;
   readonly health: Health;
@@ -104,7 +105,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     store,
     clock,
     logger,
-    duties: dutiesOf({ ...context, ...cluster, collections, storeTime, work }),
+    duties: dutiesOf({ ...context, ...cluster, store, collections, storeTime, work }),
     onRun: (duty, durationMs, ok) => metrics.observeDuty({ duty, seconds: durationMs / 1000, ok }),
   });
   const candidacy = createCandidacy({ election, electable: leaderElection.enabled, standing, lead });
@@ -116,6 +117,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     clock,
     logger,
     drainTimeoutMs: config.server.drainTimeout,
+    lookAtTime: async () => countedTime.observe(await store.time()),
     stopLeading: () => candidacy.stop(),
     lastRequestMs: () => traffic.lastMs,
   });
@@ -140,10 +142,14 @@ function healthOf(node: NodeContext & ClusterParts): Health {
   return health;
 }
 
-type DutyParts = Pick<NodeParts, keyof NodeContext | "membership" | "collections" | "storeTime" | "work">;
+type DutyParts = Pick<
+  NodeParts,
+  keyof NodeContext | "membership" | "store" | "collections" | "storeTime" | "work"
+>;
 
 /** What the leader does in the background. */
-function dutiesOf({ config, nodeId, membership, collections, storeTime, work, clock, logger }: DutyParts) {
+function dutiesOf(node: DutyParts) {
+  const { config, nodeId, membership, store, collections, storeTime, work, clock, logger } = node;
   const { executions, agents, patterns } = collections;
   const { checkIntervalMs, unhealthyThreshold } = config.highAvailability.memberHealth;
   const ownerCheck = createOwnerCheck({ membership, clock, absentMs: checkIntervalMs * unhealthyThreshold });
@@ -154,7 +160,7 @@ function dutiesOf({ config, nodeId, membership, collections, storeTime, work, cl
       membership,
       ownerCheck,
       clock,
-      storeTime,
+      time: () => store.time(),
       logger,
       nodeId,
       retentionMs,

@@ -5,7 +5,6 @@ import type { Duty } from "../../src/duties/duties.ts";
 import { createOwnerCheck } from "../../src/duties/owner-check.ts";
 import { recoveryDuty } from "../../src/duties/recovery.ts";
 import type { ExecutionRecord } from "../../src/executions/record.ts";
-import { createStoreTime } from "../../src/store-time.ts";
 import { type KnownMembers, knownMembers, memberOf } from "../support/members.ts";
 import {
   definitionOf,
@@ -39,7 +38,7 @@ describe("recovery", () => {
       membership: members,
       ownerCheck: createOwnerCheck({ membership: members, clock, absentMs: 15_000 }),
       clock,
-      storeTime: createStoreTime(clock, startMs),
+      time: () => at.store.time(),
       logger: noopLogger,
       nodeId: "node-0",
       retentionMs,
@@ -203,6 +202,14 @@ describe("recovery", () => {
     expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 20_000);
   });
 
+  it("knows that time though the leader's machine has slept meanwhile (X8)", async () => {
+    await own("exec_1", "node-2#c");
+    clock.suspend(20_000);
+    fail("node-2#c", startMs + 4000);
+    await duty.run(term);
+    expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 16_000);
+  });
+
   it("gives back the time for which a submitter waited for the store, where nobody has driven it yet (X8)", async () => {
     await clock.advance(20_000);
     await own("exec_1", "node-2#c");
@@ -283,7 +290,7 @@ describe("recovery", () => {
         },
         ownerCheck: { hasEnded: async () => true },
         clock,
-        storeTime: createStoreTime(clock, startMs),
+        time: () => at.store.time(),
         logger: noopLogger,
         nodeId: "node-0",
         retentionMs,

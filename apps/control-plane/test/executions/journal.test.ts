@@ -248,6 +248,14 @@ describe("the journal", () => {
     await at.collections.executions.create(id, recordOf(id, { owner: "node-9#z" }));
     expect(await journal.write(change({ version: 5 }), never)).toEqual({ outcome: "not-ours" });
   });
+
+  it("leaves another execution alone that was given its id meanwhile", async () => {
+    at.space.drop();
+    const other = { ...created, createdAt: "2026-02-01T00:00:00.000Z" };
+    await at.collections.executions.create(id, other);
+    expect(await journal.write(change({ version: 5 }), never)).toEqual({ outcome: "not-ours" });
+    expect(await stored()).toEqual(other);
+  });
 });
 
 describe("the event of a change", () => {

@@ -19,7 +19,7 @@ export interface ScriptedCluster {
   ownerOf(id: string): Promise<Place>;
   put(pattern: Partial<PatternDefinition> & { readonly name: string }): Promise<void>;
   /** Submits at a node, and lets time pass until it is accepted. */
-  submit(at: number, pattern: string, input?: unknown): Promise<string>;
+  submit(at: number, pattern: string, input?: unknown, idempotencyKey?: string): Promise<string>;
   /** As the store has it, whichever node is asked. */
   read(id: string): Promise<ExecutionRecord>;
   until(what: string, condition: () => boolean | Promise<boolean>, limitMs?: number): Promise<void>;
@@ -40,7 +40,12 @@ export async function scriptedCluster(options: {
   const places = Array.from({ length: options.nodes }, (_, index) =>
     createPlace({
       id: `node-${index}`,
-      ...{ timeline, random, store, network: { clock: outside, random, messageDelayMs: () => 0 } },
+      ...{
+        timeline,
+        random,
+        store,
+        network: { clock: outside, random, messageDelayMs: () => 0, lineage: 0 },
+      },
       ...(options.settings ? { settings: options.settings } : {}),
     }),
   );
@@ -107,9 +112,9 @@ export async function scriptedCluster(options: {
       await timeline.advance(100);
       await putting;
     },
-    async submit(at, pattern, input = "in") {
+    async submit(at, pattern, input = "in", idempotencyKey?: string) {
       const request = { pattern, input, options: {} };
-      const submitting = node(at).work.catalog.submit({ request, caller: "c" });
+      const submitting = node(at).work.catalog.submit({ request, caller: "c", idempotencyKey });
       await timeline.advance(10);
       return (await submitting).execution.id;
     },

@@ -6,6 +6,8 @@ export interface Wire {
   state: "up" | "cut" | "answers lost" | "dead";
   /** How long a call, and its answer, may each take at most, in ms. What takes too long still arrives. */
   slowMs: number;
+  /** Half of the calls come this much late at most, in ms: their caller has long given them up. 0: none does. */
+  lateMs: number;
 }
 
 /** What lies between the nodes of a cluster and their store. */
@@ -15,6 +17,8 @@ export interface Network {
   readonly random: Random;
   /** After how long a message between nodes, or a hint, arrives: undefined if it is lost. */
   messageDelayMs(): number | undefined;
+  /** Counts fail-overs of the store: what was on its way to the server of before does not reach the next one. */
+  readonly lineage: number;
 }
 
 /** One process, as whoever sends something to it sees it. */
@@ -49,6 +53,12 @@ function slownessOf({ wires }: Host): number {
   return mostMs;
 }
 
+function latenessOf({ wires }: Host): number {
+  let mostMs = 0;
+  for (const { lateMs } of wires) if (lateMs > mostMs) mostMs = lateMs;
+  return mostMs;
+}
+
 /** Runs `act` in the process: not while it stands still, and not after its end. */
 export function reach(host: Host, act: () => void): void {
   if (isDead(host)) return;
@@ -73,6 +83,11 @@ export function behind<Backend extends object>(backend: Backend, host: Host): Ba
   async function carry(run: () => Promise<unknown>): Promise<unknown> {
     if (isDead(host)) return never;
     if (isCut(host)) return unanswered();
+    const lateMs = latenessOf(host);
+    if (lateMs > 0 && network.random.next() < 0.5) {
+      void muchLater(run, lateMs).catch(() => {});
+      return unanswered();
+    }
     const slowMs = slownessOf(host);
     if (slowMs > 0) return Promise.race([slowly(run, slowMs), unanswered()]);
     return answered(await run());
@@ -90,6 +105,12 @@ export function behind<Backend extends object>(backend: Backend, host: Host): Ba
     // Nobody reads it before the process goes on.
     if (clock.isStalled) await clock.sleep(0);
     return answered(result);
+  }
+
+  async function muchLater(run: () => Promise<unknown>, lateMs: number): Promise<void> {
+    const { lineage } = network;
+    await network.clock.sleep(timeoutMs + network.random.next() * lateMs);
+    if (network.lineage === lineage) await run();
   }
 
   async function unanswered(): Promise<never> {
