@@ -14,6 +14,7 @@ import { createHandOver } from "./hand-over.ts";
 import { type Letter, letterKey, readInbox } from "./inbox.ts";
 import { eventOf, type Journal } from "./journal.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
+import { createRecall, type Recall } from "./recall.ts";
 import { type ExecutionRecord, executionOf, isFinal, taskIndex } from "./record.ts";
 import { createRemembered } from "./remembered.ts";
 import type { Schemas } from "./schemas.ts";
@@ -45,11 +46,7 @@ export interface OwnershipOptions {
 export interface Ownership extends TaskReports {
   /** Creates an execution with this node as its owner, and drives it. What is created may be under way already. */
   create(id: string, record: ExecutionRecord): Promise<CreateOutcome<ExecutionRecord>>;
-  /**
-   * X6: an execution that this node drives, or that has ended here, as the store has it, written anew if it was lost: whoever
-   * repeats its submission before the next look must not begin it anew. Undefined for any other.
-   */
-  recall(id: string): Promise<Stored<ExecutionRecord> | undefined>;
+  readonly recall: Recall;
   /** X2: compares the index of what this node owns with its memory, and makes good the difference. */
   reconcile(): Promise<void>;
   /** X6: the store went back to an earlier state; what this node knows better is written again. */
@@ -242,15 +239,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       if (created.outcome === "created") drive(id, record, created.version, []);
       return created;
     },
-    async recall(id) {
-      const driver = drivers.get(id);
-      if (!driver?.version && !ends.has(id)) return undefined;
-      const stored = await executions.get(id);
-      if (stored) return stored;
-      driver?.restore();
-      await (driver ? driver.stopped : ends.again(id));
-      return executions.get(id);
-    },
+    recall: createRecall({ executions, drivers, ends }),
     async recheck() {
       await ownership.reconcile();
       await ends.recheck();
@@ -309,7 +298,6 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       return drivers.size;
     },
   };
-
   return ownership;
 }
 

@@ -51,6 +51,18 @@ export function timeProblem({ state, countedMs, enoughAtMs }: Seen, nowMs: numbe
   return undefined;
 }
 
+/** X6: whoever was asked before a fail-over is known to have been asked, and what was done is done, once its owner has written. */
+export function takenBackProblem(before: readonly Task[], after: readonly Task[]): string | undefined {
+  for (const [index, { assignments, status }] of before.entries()) {
+    const now = after[index];
+    if (assignments.some(({ agentId }, attempt) => now?.assignments[attempt]?.agentId !== agentId))
+      return `does not know any more whom it has asked for its task ${index}`;
+    if (status === "completed" && now?.status !== "completed")
+      return `has lost its task ${index}, which was done`;
+  }
+  return undefined;
+}
+
 /** X3, X4: no agent and no task counts twice, and the result is made of what lies in the inbox. */
 export function resultProblem({ state, tasks }: Seen, mayLackLetters: boolean): string | undefined {
   const results = lettersOf(state).filter(({ kind }) => kind === "result");

@@ -34,6 +34,15 @@ function slowDown(world: World, { wire }: Pick<Place, "wire">, ms: number): void
   });
 }
 
+/** What a place sends to the store comes late, or at once: half of it. */
+function delay(world: World, { wire }: Pick<Place, "wire">, ms: number): void {
+  if (!wire) return;
+  wire.lateMs = 4000;
+  world.outside.after(ms, () => {
+    wire.lateMs = 0;
+  });
+}
+
 /** A node ends, and whoever leads ends too as soon as the first execution of it has another owner. */
 function crashInRecovery(world: World, { node, ms }: Fault): void {
   const place = placeOf(world, node);
@@ -165,4 +174,13 @@ export const actions: Readonly<Record<FaultKind, Action>> = {
     });
   },
   "pattern changes": changePattern,
+  "calls come late": (world, { node, ms }) => delay(world, placeOf(world, node), ms),
+  "hand-overs come late": (world, { node, ms, kind }) => {
+    crashAndReturn(world, placeOf(world, node), kind, 300);
+    for (const place of world.places) delay(world, place, ms);
+  },
+  "drain comes late": (world, fault) => {
+    actions["node is drained"](world, fault);
+    delay(world, placeOf(world, fault.node), fault.ms);
+  },
 };

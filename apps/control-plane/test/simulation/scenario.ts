@@ -28,6 +28,9 @@ export const faults = {
   "agent slow": 8000,
   "agents all gone": 8000,
   "pattern changes": 1,
+  "calls come late": 4000,
+  "hand-overs come late": 4000,
+  "drain comes late": 4000,
 } as const;
 
 export type FaultKind = keyof typeof faults;
@@ -49,6 +52,8 @@ export interface Wish {
   readonly cancelAfterMs: number | undefined;
   /** The one who submits it also waits for its end. */
   readonly waits: boolean;
+  /** Somebody submits it again, under the same key, this long after it was accepted. */
+  readonly repeatAfterMs: number | undefined;
 }
 
 /** What its agents do with it. */
@@ -74,9 +79,12 @@ export interface Scenario {
 /** When the last fault begins at the latest, after the first seconds. */
 const stormMs = 10_000;
 
-const kinds: readonly FaultKind[] = Object.keys(faults).filter((kind): kind is FaultKind =>
+const all: readonly FaultKind[] = Object.keys(faults).filter((kind): kind is FaultKind =>
   Object.hasOwn(faults, kind),
 );
+const isLate = (kind: FaultKind): boolean => kind.endsWith(" late") && kind !== "messages late";
+const kinds = all.filter((kind) => !isLate(kind));
+const lateKinds = all.filter(isLate);
 
 /** Most executions are of these; the others are there for the way in which they end. */
 const usual = ["one", "three", "quorum", "first", "merged", "merged"];
@@ -88,13 +96,16 @@ export function scenarioOf(seed: number): Scenario {
   const found = Array.from({ length: count }, () => faultOf(random, pick(kinds, random))).sort(
     (a, b) => a.atMs - b.atMs,
   );
+  // Of its own, so that the rest of a history is as it was before there were any.
+  const later = seededRandom(seed + 2 ** 30);
+  const late = later.next() < 0.4 ? [faultOf(later, pick(lateKinds, later))] : [];
   const nodes = pick([1, 2, 3, 3], random);
   return {
     seed,
     nodes,
     agents: 3 + whole(3),
     without: nodes > 1 && random.next() < 0.2 ? whole(nodes) : undefined,
-    faults: found,
+    faults: [...found, ...late],
     wishes: Array.from({ length: 4 + whole(8) }, (_, index) => ({
       // Most of them shortly before something goes wrong.
       atMs: Math.max(1000, (found[whole(count * 2)]?.atMs ?? 1000 + whole(stormMs)) - whole(2500)),
@@ -102,6 +113,7 @@ export function scenarioOf(seed: number): Scenario {
       ...workOf(random, `wish ${index}`),
       cancelAfterMs: random.next() < 0.1 ? whole(3000) : undefined,
       waits: random.next() < 0.3,
+      repeatAfterMs: later.next() < 0.3 ? Math.floor(later.next() * 6000) : undefined,
     })),
   };
 }

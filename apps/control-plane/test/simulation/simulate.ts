@@ -3,11 +3,11 @@ import { createTimeline } from "@parallax/testing";
 import { incarnationOf, isFinal } from "../../src/executions/record.ts";
 import { startAgent } from "./agents.ts";
 import { createPlace, createSharedStore, type Place, putPatterns } from "./cluster.ts";
+import { takenBackProblem } from "./endings.ts";
 import { actions } from "./faults.ts";
 import type { Scenario, Wish } from "./scenario.ts";
 import { storyLogger } from "./story.ts";
-import { type Counts, count, createWatch, type Watch } from "./watch.ts";
-import type { Network } from "./wire.ts";
+import { type Counts, count, createWatch, type Seen, type Watch } from "./watch.ts";
 import { createFates, type Loss, ownerOf, type World } from "./world.ts";
 
 export interface History {
@@ -79,6 +79,7 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
   const random = seededRandom(scenario.seed + 1);
   let isDirty = false;
   let isForgetful = false;
+  let forgotAtMs = Number.NEGATIVE_INFINITY;
   const waits = new Set<() => void>();
   const timeline = createTimeline({
     promisesOnly: true,
@@ -95,11 +96,12 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
   const fates = createFates(() => timeline.nowMs);
   const store = createSharedStore(timeline, random, () => (isDirty = true));
   const losses = new Map<string, Loss[]>();
-  const network: Network & { lossy: number; lateMs: number } = {
+  const network: World["network"] = {
     clock: outside,
     random,
     lossy: 0,
     lateMs: 0,
+    lineage: 0,
     messageDelayMs() {
       if (network.lossy > 0 && random.next() < 0.5) return undefined;
       return network.lateMs === 0 ? 0 : random.next() * network.lateMs;
@@ -169,8 +171,13 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
       };
       waits.add(wait);
     },
+    get forgotAtMs() {
+      return forgotAtMs;
+    },
     forget(restore) {
       isForgetful = true;
+      forgotAtMs = timeline.nowMs;
+      network.lineage += 1;
       outside.after(patternsMs, () => {
         for (const { node } of places) if (node) void putPatterns(node, true);
       });
@@ -186,9 +193,21 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
         const loss = { atMs: timeline.nowMs, owner: entry?.owner, isFresh };
         losses.set(id, [...(losses.get(id) ?? []), loss]);
         tell(`LOST ${id} of ${loss.owner}`);
+        if (entry) expectBack(id, entry.tasks, loss);
       }
     },
   };
+  /** X6: an owner that lives, and had it in memory, writes it anew. */
+  function expectBack(id: string, tasks: Seen["tasks"], loss: Loss): void {
+    outside.after(rewrittenMs, () => {
+      const now = watch.seen.get(id);
+      const isOnlyLoss = losses.get(id)?.at(-1) === loss;
+      const hasItsOwner = loss.owner !== undefined && now?.owner === loss.owner && !fates.of(loss.owner);
+      if (!now || loss.isFresh || !isOnlyLoss || !hasItsOwner) return;
+      const problem = takenBackProblem(tasks, now.tasks);
+      if (problem !== undefined) watch.blame(id, problem);
+    });
+  }
   outside.every(tickMs, () => {
     lookAtLeaders(world, scenario, watch);
     if (store.wire.state !== "up") return;
@@ -243,9 +262,9 @@ async function ask(world: World, watch: Watch, wish: Wish, accepted: Map<string,
   const { places, outside } = world;
   const request = { pattern: wish.pattern, input: wish.input, options: {} };
   for (let attempt = wish.node; ; attempt += 1) {
-    const node = places[attempt % places.length]?.node;
+    const { node, clock } = places[attempt % places.length] ?? {};
     try {
-      if (node && node.health.snapshot().state !== "starting") {
+      if (node && clock?.isStalled === false && node.health.snapshot().state !== "starting") {
         const submitting = node.work.catalog.submit({ request, caller: "c", idempotencyKey: wish.input.key });
         // A client that hears nothing from a dead node goes elsewhere.
         const gone = outside.sleep(12_000).then(() => undefined);
@@ -266,8 +285,27 @@ async function ask(world: World, watch: Watch, wish: Wish, accepted: Map<string,
   }
 }
 
+/** Nobody has heard that it was accepted, or somebody does not believe it. */
+function repeat(world: World, watch: Watch, { repeatAfterMs, pattern, input }: Wish, id: string): void {
+  const { places, outside, timeline } = world;
+  if (repeatAfterMs === undefined) return;
+  outside.after(repeatAfterMs, () => {
+    // What a fail-over took back is known to its owner alone until that has written it anew.
+    const isSettled = timeline.nowMs - world.forgotAtMs > rewrittenMs;
+    const knows = ({ node }: Place) => isSettled || (node && ownerOf(node) === watch.seen.get(id)?.owner);
+    const awake = places.filter(
+      (place) => place.door !== undefined && place.clock?.isStalled === false && knows(place),
+    );
+    const node = awake[repeatAfterMs % awake.length]?.node;
+    world.tell(`REPEATED ${input.key} at ${node?.nodeId}`);
+    const request = { pattern, input, options: {} };
+    node?.work.catalog.submit({ request, caller: "c", idempotencyKey: input.key }).catch(() => {});
+  });
+}
+
 async function follow(world: World, watch: Watch, wish: Wish, id: string): Promise<void> {
   const { places, outside, random } = world;
+  repeat(world, watch, wish, id);
   const anywhere = () => places[Math.floor(random.next() * places.length)]?.node;
   if (wish.cancelAfterMs !== undefined) {
     await outside.sleep(wish.cancelAfterMs);

@@ -154,6 +154,8 @@ export function createWatch(options: WatchOptions): Watch {
       count(counts, `${known.status} ${how} ${status}`);
       tell(`${id} ${known.status} ${how} ${status} version ${state.version} at ${state.fields.get("owner")}`);
     }
+    const isLate = [...state.inbox.keys()].some((key) => !before.inbox.has(key));
+    if (isFinal(known.status) && isLate && !hasLost(id)) blame(id, "took a letter after its end");
     const [from, to] = [known.owner, state.fields.get("owner")];
     if (from !== undefined && to !== undefined && from !== to && !isFinal(known.status))
       changeOfOwner(id, known, state, from, to);

@@ -32,13 +32,15 @@ export interface World {
   readonly fates: Fates;
   /** When a node accepted an execution for another one, which has to be told: by execution. */
   readonly delegatedAtMs: Map<string, number>;
-  readonly network: Network & { lossy: number; lateMs: number };
+  readonly network: Network & { lossy: number; lateMs: number; lineage: number };
   /** Writes a line of the story. */
   tell(line: string): void;
   /** Ends the process of a place, if one is there. */
   crash(place: Place, how: string): void;
   /** Calls `act` once, as soon as `condition` holds after a step, unless `withinMs` pass before. */
   once(condition: () => boolean, withinMs: number, act: () => void): void;
+  /** When it last did that. */
+  readonly forgotAtMs: number;
   /** The store goes back, or is emptied: `restore` does it. */
   forget(restore: () => void): void;
 }
