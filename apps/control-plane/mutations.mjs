@@ -37,6 +37,7 @@ const drain = inFile("drain.ts", "sleep");
 const leaving = inFile("executions/hand-over.ts", "sleep");
 const again = inFile("executions/ends.ts", "attacks");
 const repeated = inFile("executions/catalog.ts", "attacks");
+const stream = inFile("http/events.ts", "streams");
 const creation = inFile("executions/journal.ts", "sleep");
 
 /** Files of tests by the names that the mutations use. */
@@ -53,6 +54,7 @@ export const suites = {
   audit: ["executions/audit"],
   attacks: ["test/attacks"],
   sleep: ["test/sleep"],
+  streams: ["http/events"],
 };
 
 /** @type {readonly Mutation[]} */
@@ -333,6 +335,9 @@ export const mutations = [
   functions("X7: what looped is ended", "else await place.worker.terminate();", "else keep(place);"),
   functions("X7: what fails between two calls", 'worker.on("error", () => {});', ""),
   aggregation("X7: never longer than half a minute", "Math.min(longestTimeoutMs, ", "Math.max(0, "),
+
+  stream("E4: numbers that are used again for others", "seen.atMs === atMs", "true"),
+  stream("E1: what is not there any more", "if (!goesOnFrom(last, log)) {", "if (false) {"),
 
   // X8: what our own failures cost does not count.
   recovery("X8: the time without an owner", "value.deadlineAtMs + ownerlessMs", "value.deadlineAtMs"),

@@ -53,8 +53,7 @@ export function addEventRoutes(router: Router, options: EventRoutesOptions): voi
 
   router.add(streamExecutionEvents, async ({ params: { id }, headers }, context) => {
     const lastId = headers["Last-Event-ID"] ?? "";
-    const after = lastId === "" ? 0 : Number(lastId);
-    if (!Number.isSafeInteger(after) || after < 0) throw invalidCursor();
+    const after = readPlace(lastId);
     await catalog.get(id).catch((error: unknown) => {
       if (lastId !== "" && isParallaxError(error, "execution_not_found")) throw gone(id, error);
       throw error;
@@ -96,10 +95,36 @@ function createStreams(logger: Logger): (context: Context, begin: () => Write) =
   };
 }
 
+/** What a reader of one execution has seen last: its number, and when it was written. 0: nothing yet. */
+interface Place {
+  readonly sequence: number;
+  readonly atMs?: number | undefined;
+}
+
+/** @throws ParallaxError `invalid_cursor` */
+function readPlace(id: string): Place {
+  if (id === "") return { sequence: 0 };
+  const [, sequence, atMs] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(id) ?? [];
+  if (sequence === undefined) throw invalidCursor();
+  return { sequence: Number(sequence), atMs: atMs === undefined ? undefined : Number(atMs) };
+}
+
+function writePlace({ sequence, atMs }: Place): string {
+  return atMs === undefined ? String(sequence) : `${sequence}-${atMs}`;
+}
+
+/** E4: whether the log goes on from there. One that was taken back uses numbers again, for what was written at other times. */
+function goesOnFrom({ sequence, atMs }: Place, log: readonly Required<Place>[]): boolean {
+  const [first] = log;
+  if (sequence > (log.at(-1)?.sequence ?? 0) || sequence + 1 < (first?.sequence ?? 1)) return false;
+  const seen = log.find((entry) => entry.sequence === sequence);
+  return seen === undefined || atMs === undefined || seen.atMs === atMs;
+}
+
 /** From the record's own log; the topic only says when to look again. */
 async function streamExecution(
   stream: SSEStreamingApi,
-  { id, after }: { readonly id: string; readonly after: number },
+  { id, after }: { readonly id: string; readonly after: Place },
   options: EventRoutesOptions,
 ): Promise<void> {
   const { bus, catalog, executions } = options;
@@ -107,8 +132,8 @@ async function streamExecution(
   const subscription = bus.subscribe("execution", { from: "now" }, (delivered) => {
     if (delivered.type === "gap" || delivered.event.id === id) changes.push(true);
   });
-  const snapshot = (execution: Execution, sequence: number): Promise<unknown> =>
-    stream.write(messageText("snapshot", String(sequence), JSON.stringify(execution)));
+  const snapshot = (execution: Execution, place: Place): Promise<unknown> =>
+    stream.write(messageText("snapshot", writePlace(place), JSON.stringify(execution)));
   try {
     await subscription.ready;
     let last = after;
@@ -117,16 +142,16 @@ async function streamExecution(
       // First the execution, then its log: one that had ended then has its last event there.
       const execution = await catalog.get(id);
       const log = (await executions.log(id)) ?? [];
-      const top = log.at(-1)?.sequence ?? 0;
-      if (last > top || last + 1 < (log[0]?.sequence ?? 1)) {
+      if (!goesOnFrom(last, log)) {
         // E1: what this reader had seen last is not there any more, so the state itself takes the place of its history.
-        last = top;
+        last = log.at(-1) ?? { sequence: 0 };
         if (!isFinal(execution.status)) await snapshot(execution, last);
       }
       let text = "";
-      for (const { sequence, atMs, event } of log.filter((entry) => entry.sequence > last)) {
-        last = sequence;
-        text += messageText("event", String(sequence), dataOf("execution", event, atMs));
+      const { sequence: seen } = last;
+      for (const entry of log.filter(({ sequence }) => sequence > seen)) {
+        last = entry;
+        text += messageText("event", writePlace(entry), dataOf("execution", entry.event, entry.atMs));
       }
       if (text !== "") await stream.write(text);
       if (!isFinal(execution.status)) continue;

@@ -100,6 +100,43 @@ describe("the events of one execution", () => {
   });
 });
 
+describe("the events of one execution whose log was taken back", () => {
+  let at: TestStore;
+  beforeEach(() => {
+    at = openTestStore(systemClock);
+  });
+  afterEach(() => at.close());
+
+  it.each([
+    ["begin with the state where numbers are used again for others", (atMs: number) => `2-${atMs - 1}`, true],
+    ["go on where it is the log that they were read from", (atMs: number) => `2-${atMs}`, false],
+  ])("%s (E4)", async (_, lastEventId, isTakenBack) => {
+    const { executions } = at.collections;
+    await executions.create(id, recordOf(id), { event: { type: "execution-created" } });
+    await executions.update(id, { set: { status: "running" } }, { event: { type: "execution-running" } });
+    const [, second] = (await executions.log(id)) ?? [];
+    const stopping = new AbortController();
+    const app = new Hono<AppEnvironment>();
+    addEventRoutes(createRouter(app, createAuthenticator([])), {
+      bus: at.bus,
+      clock: systemClock,
+      logger: noopLogger,
+      draining: stopping.signal,
+      executions: {
+        ...executions,
+        async log(wanted, after) {
+          stopping.abort();
+          return executions.log(wanted, after);
+        },
+      },
+      catalog: { get: async () => viewOf(id, recordOf(id, { status: "running" })) },
+    });
+    const headers = { "Last-Event-ID": lastEventId(second?.atMs ?? 0) };
+    const answer = await app.request(`/api/executions/${id}/events`, { headers });
+    expect((await answer.text()).includes("event: snapshot")).toBe(isTakenBack);
+  });
+});
+
 describe("the events of an execution that is no longer kept", () => {
   it.each([
     ["are gone for whoever resumes them", "3", 410, "gone"],
