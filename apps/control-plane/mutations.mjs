@@ -340,7 +340,18 @@ export const mutations = [
   stream("E1: what is not there any more", "if (!goesOnFrom(last, log)) {", "if (false) {"),
 
   // X8: what our own failures cost does not count.
-  recovery("X8: the time without an owner", "value.deadlineAtMs + ownerlessMs", "value.deadlineAtMs"),
+  recovery(
+    "X8: the time without an owner",
+    "adoptions, ownerlessSinceMs, deadlineAtMs };",
+    "adoptions, deadlineAtMs };",
+  ),
+  recovery(
+    "X8: from the first of several who have not driven it",
+    "value.ownerlessSinceMs ?? lastSeenMs",
+    "lastSeenMs",
+  ),
+  driver("X8: until somebody drives it", "drivenFrom(record, storeTime.now())", "record"),
+  handOver("X8: a hand-over takes its time", "      ownerlessSinceMs: storeTime.now(),\n", ""),
   journal("X8: the time without the journal", "return { ...result, outageMs:", "return { ...result, lost:"),
   driver("X8: is given back", 'if (byMs > 0) push({ kind: "extended", byMs });', ""),
   creation(

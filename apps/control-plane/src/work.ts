@@ -94,7 +94,7 @@ export function createWork(options: WorkOptions): Work {
     peers: () => peers.takers().map((peer) => peer.nodeId),
     send: peers.send,
     whereIs: async (agentId) => (await sessions.get(agentId))?.nodeId,
-    remainingMs: (deadlineAtMs) => deadlineAtMs - countedTime.now(),
+    nowMs: () => countedTime.now(),
   });
   const journal = tracing.journal(createJournal({ ...base, retentionMs: config.executions.retention }));
   const schemas = createSchemas();

@@ -8,6 +8,7 @@ import { eventOf } from "../executions/journal.ts";
 import { type ExecutionRecord, incarnationOf } from "../executions/record.ts";
 import type { NodeMessage } from "../node-messages.ts";
 import type { Owner } from "../peers.ts";
+import type { StoreTime } from "../store-time.ts";
 import type { Duty } from "./duties.ts";
 import { createHeirs, type Given, type Heirs, heirsAmong } from "./heirs.ts";
 import type { OwnerCheck } from "./owner-check.ts";
@@ -17,8 +18,7 @@ export interface RecoveryOptions {
   readonly membership: Pick<Membership, "view" | "subscribe">;
   readonly ownerCheck: OwnerCheck;
   readonly clock: Clock;
-  /** Asks the store for its time, epoch ms: a leader that slept does not know it by itself (X8). */
-  readonly time: () => Promise<number>;
+  readonly storeTime: Pick<StoreTime, "now">;
   readonly logger: Logger;
   readonly nodeId: string;
   /** How long a finished execution is kept, in ms. */
@@ -40,7 +40,7 @@ const poisonedAt = 3;
  * nodes. A fast restart, a leader that dies halfway and the last node of a cluster are all the same case.
  */
 export function recoveryDuty(options: RecoveryOptions): Duty {
-  const { executions, membership, ownerCheck, clock, time, logger, send } = options;
+  const { executions, membership, ownerCheck, clock, storeTime, logger, send } = options;
   /** What members were given since the beat that told how much room they have. */
   const given: Given = new Map();
 
@@ -52,11 +52,10 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
       term.assertValid();
       const from = cursor === undefined ? {} : { cursor };
       const page = await executions.list({ index: "owner", value: owner, limit: stepSize, ...from });
-      const nowMs = await time();
       const outcomes = await Promise.all(
         page.records.map((stored) => {
           const heir = heirs.take(stored.value.functionHash);
-          return heir ? handOver(stored, owner, heir, { nowMs, lastSeenMs }, term) : false;
+          return heir ? handOver(stored, owner, heir, lastSeenMs, term) : false;
         }),
       );
       const done = outcomes.filter(Boolean).length;
@@ -76,22 +75,19 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
     stored: Stored<ExecutionRecord>,
     owner: string,
     heir: Owner,
-    { nowMs, lastSeenMs }: { readonly nowMs: number; readonly lastSeenMs: number | undefined },
+    lastSeenMs: number | undefined,
     term: Term,
   ): Promise<boolean> {
     const { id, value, version, updatedAtMs } = stored;
     const condition = { where: { owner }, version, fence: term.token };
     const adoptions = value.adoptions + (value.status === "pending" ? 0 : 1);
-    if (adoptions >= poisonedAt) return poison(id, { ...value, adoptions }, nowMs, condition);
-    // X8: the time without a living owner does not count. Of one whose row is gone, as after a fast restart, the last write is
-    // the last that is known.
-    const ownerlessMs = Math.max(0, nowMs - (lastSeenMs ?? updatedAtMs));
-    const set = { nodeId: heir.nodeId, owner: heir.owner, adoptions };
-    const result = await executions.update(
-      id,
-      { set: { ...set, deadlineAtMs: value.deadlineAtMs + ownerlessMs + waitOf(stored) } },
-      condition,
-    );
+    if (adoptions >= poisonedAt) return poison(id, { ...value, adoptions }, condition);
+    // X8: the time without an owner that drives it does not count, and ends when its heir has it in memory. Of one whose row is
+    // gone, as after a fast restart, the last write is the last that is known.
+    const ownerlessSinceMs = value.ownerlessSinceMs ?? lastSeenMs ?? updatedAtMs;
+    const deadlineAtMs = value.deadlineAtMs + waitOf(stored);
+    const set = { nodeId: heir.nodeId, owner: heir.owner, adoptions, ownerlessSinceMs, deadlineAtMs };
+    const result = await executions.update(id, { set }, condition);
     return result.outcome === "ok";
   }
 
@@ -99,7 +95,6 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
   async function poison(
     id: string,
     record: ExecutionRecord,
-    nowMs: number,
     condition: UpdateOptions<ExecutionRecord>,
   ): Promise<boolean> {
     const error = {
@@ -107,7 +102,7 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
       message: `${poisonedAt} nodes died while they ran it; look at its input and its pattern before running it again`,
     };
     const open = { record, results: new Map() };
-    const { record: ended } = apply(open, { kind: "aggregation-failed", error }, nowMs);
+    const { record: ended } = apply(open, { kind: "aggregation-failed", error }, storeTime.now());
     const expiry = { expiresInMs: options.retentionMs, event: eventOf(id, ended) };
     const result = await executions.update(id, { set: ended, unset: ["owner"] }, { ...condition, ...expiry });
     return result.outcome === "ok";

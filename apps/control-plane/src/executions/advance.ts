@@ -199,7 +199,7 @@ function withTask(state: ExecutionState, taskId: string, change: (task: Task) =>
 type Ending = Pick<ExecutionRecord, "status" | "result" | "error">;
 
 function finish(state: ExecutionState, nowMs: number, ending: Ending): ExecutionState {
-  const { owner: _owner, ...rest } = state.record;
+  const { owner: _owner, ownerlessSinceMs: _since, ...rest } = state.record;
   const finishedAt = new Date(nowMs).toISOString();
   return { ...state, record: { ...rest, ...ending, tasks: rest.tasks.map(closeTask), finishedAt } };
 }

@@ -8,7 +8,7 @@ import type { Enclosure } from "./deposit.ts";
 import { createErrands } from "./errands.ts";
 import type { Letter } from "./inbox.ts";
 import type { Journal, JournalChange } from "./journal.ts";
-import { type ExecutionRecord, isFinal, taskIndex } from "./record.ts";
+import { drivenFrom, type ExecutionRecord, isFinal, taskIndex } from "./record.ts";
 import { createRecordWriter } from "./record-writer.ts";
 import { createSoon } from "./soon.ts";
 import { takeTurn } from "./turn.ts";
@@ -85,7 +85,7 @@ export function createDriver(options: DriverOptions): Driver {
   const controller = new AbortController();
   const { signal } = controller;
 
-  let state: ExecutionState = { record: options.record, results: new Map() };
+  let state = begun(options);
   let events: ExecutionEvent[] = [...options.letters];
   let turning: Promise<void> | undefined;
   let isAggregating = false;
@@ -225,6 +225,10 @@ export function createDriver(options: DriverOptions): Driver {
       return turning ?? Promise.resolve();
     },
   };
+}
+
+function begun({ record, storeTime }: DriverOptions): ExecutionState {
+  return { record: drivenFrom(record, storeTime.now()), results: new Map() };
 }
 
 function withResults(state: ExecutionState, letters: readonly Letter[]): ExecutionState {

@@ -6,7 +6,14 @@ import type { MessageOf, NodeMessage } from "../node-messages.ts";
 import type { Broker, Courier, Delivery, Grant, Seek } from "./broker.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { resultKey } from "./inbox.ts";
-import { attemptOf, currentAssignment, type ExecutionRecord, executionOf, taskIndex } from "./record.ts";
+import {
+  attemptOf,
+  currentAssignment,
+  drivenFrom,
+  type ExecutionRecord,
+  executionOf,
+  taskIndex,
+} from "./record.ts";
 
 export interface ExchangeOptions {
   readonly nodeId: string;
@@ -21,8 +28,8 @@ export interface ExchangeOptions {
   /** The node that an agent is connected to now, by its session. */
   readonly whereIs: (agentId: string) => Promise<string | undefined>;
   readonly executions: Pick<Collection<ExecutionRecord>, "get" | "inbox">;
-  /** Milliseconds left until this store time. */
-  readonly remainingMs: (deadlineAtMs: number) => number;
+  /** Store time, as far as it counts. */
+  readonly nowMs: () => number;
 }
 
 /** Asking is repeated as long as the task waits; what was asked is forgotten after twice this time. */
@@ -179,7 +186,8 @@ export function createExchange(options: ExchangeOptions): Exchange {
     const task = stored?.value.tasks[taskIndex(taskId)];
     const assignment = task && task.status === "assigned" ? currentAssignment(task) : undefined;
     if (!stored || !task || assignment?.agentId !== agentId || attemptOf(task) !== attempt) return undefined;
-    const { pattern, definition, input, deadlineAtMs, traceparent } = stored.value;
+    const driven = drivenFrom(stored.value, options.nowMs());
+    const { pattern, definition, input, deadlineAtMs, traceparent } = driven;
     const about = { pattern, capabilities: definition.capabilities, input, deadlineAtMs, traceparent };
     return { taskId, attempt, agentId, nodeId, ...about, resend: true };
   }
@@ -196,7 +204,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
 
   function hand(delivery: Delivery): boolean {
     const { taskId, attempt, agentId, capabilities, pattern, input, traceparent } = delivery;
-    const deadlineMs = Math.max(0, options.remainingMs(delivery.deadlineAtMs));
+    const deadlineMs = Math.max(0, delivery.deadlineAtMs - options.nowMs());
     const executionId = executionOf(taskId);
     return hub().send(agentId, {
       type: "task",

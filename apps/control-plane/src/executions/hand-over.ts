@@ -2,6 +2,7 @@ import type { Logger } from "@parallax/core";
 import type { Collection } from "@parallax/state-store";
 import type { NodeMessage } from "../node-messages.ts";
 import { mayOwn, type Owner } from "../peers.ts";
+import type { StoreTime } from "../store-time.ts";
 import type { Driver } from "./driver.ts";
 import type { ExecutionRecord } from "./record.ts";
 
@@ -10,6 +11,7 @@ export interface HandOverOptions {
   readonly owner: () => string;
   readonly executions: Pick<Collection<ExecutionRecord>, "update">;
   readonly drivers: ReadonlyMap<string, Driver>;
+  readonly storeTime: Pick<StoreTime, "now">;
   readonly logger: Logger;
   readonly send: (nodeId: string, message: NodeMessage) => void;
   readonly hasFunction: (functionHash: string) => boolean;
@@ -26,7 +28,7 @@ export interface HandOver {
 }
 
 export function createHandOver(options: HandOverOptions): HandOver {
-  const { nodeId, owner, executions, drivers, logger, send } = options;
+  const { nodeId, owner, executions, drivers, storeTime, logger, send } = options;
 
   async function one(id: string, driver: Driver, heir: Owner): Promise<void> {
     const mine = owner();
@@ -34,7 +36,13 @@ export function createHandOver(options: HandOverOptions): HandOver {
     await driver.stopped;
     driver.drop();
     await driver.stopped;
-    const set = { nodeId: heir.nodeId, owner: heir.owner };
+    const { deadlineAtMs } = driver.record;
+    const set = {
+      nodeId: heir.nodeId,
+      owner: heir.owner,
+      ownerlessSinceMs: storeTime.now(),
+      deadlineAtMs,
+    };
     const result = await executions.update(id, { set }, { where: { owner: mine } });
     if (result.outcome === "ok") logger.debug("handed an execution over", { execution: id, to: heir.nodeId });
   }

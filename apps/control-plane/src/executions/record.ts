@@ -48,6 +48,8 @@ export const executionRecordSchema = z.object({
   definition: writtenPatternDefinitionSchema,
   /** Store time at which it is out of time, epoch ms; pushed back by what must not count (X8). */
   deadlineAtMs: z.number(),
+  /** Since when nobody drives it for certain, store time, epoch ms: what has passed since then does not count (X8). */
+  ownerlessSinceMs: z.number().optional(),
   /** Adoptions after a crash while it was running (X7). */
   adoptions: z.number().int(),
   /** Digest of the request, to tell a repeated one from another under the same idempotency key. */
@@ -104,4 +106,11 @@ export function ownerName(node: { readonly nodeId: string; readonly incarnation:
 /** The incarnation in an owner's name. */
 export function incarnationOf(owner: string): string {
   return owner.slice(owner.lastIndexOf("#") + 1);
+}
+
+/** X8: a record as whoever drives it from now on has it. That it is driven is written with the next change. */
+export function drivenFrom(record: ExecutionRecord, nowMs: number): ExecutionRecord {
+  const { ownerlessSinceMs, ...driven } = record;
+  if (ownerlessSinceMs === undefined) return record;
+  return { ...driven, deadlineAtMs: record.deadlineAtMs + Math.max(0, nowMs - ownerlessSinceMs) };
 }

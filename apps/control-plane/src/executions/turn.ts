@@ -55,9 +55,13 @@ export function mustBeWritten(written: ExecutionRecord, next: ExecutionRecord): 
   if (written === next) return false;
   const fields = new Set([...Object.keys(written), ...Object.keys(next)]);
   fields.delete("tasks");
+  // As long as it is not written that somebody drives it, none of its time counts.
+  if (written.ownerlessSinceMs !== undefined) for (const field of notYet) fields.delete(field);
   for (const field of fields) if (Reflect.get(written, field) !== Reflect.get(next, field)) return true;
   return next.tasks.some((task, index) => !isToldByInbox(written.tasks[index], task));
 }
+
+const notYet = ["ownerlessSinceMs", "deadlineAtMs"];
 
 function isToldByInbox(written: Task | undefined, next: Task): boolean {
   return (

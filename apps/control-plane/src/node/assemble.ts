@@ -105,7 +105,7 @@ export async function assemble(context: NodeContext): Promise<NodeParts> {
     store,
     clock,
     logger,
-    duties: dutiesOf({ ...context, ...cluster, store, collections, storeTime, work }),
+    duties: dutiesOf({ ...context, ...cluster, collections, storeTime, work }),
     onRun: (duty, durationMs, ok) => metrics.observeDuty({ duty, seconds: durationMs / 1000, ok }),
   });
   const candidacy = createCandidacy({ election, electable: leaderElection.enabled, standing, lead });
@@ -142,14 +142,11 @@ function healthOf(node: NodeContext & ClusterParts): Health {
   return health;
 }
 
-type DutyParts = Pick<
-  NodeParts,
-  keyof NodeContext | "membership" | "store" | "collections" | "storeTime" | "work"
->;
+type DutyParts = Pick<NodeParts, keyof NodeContext | "membership" | "collections" | "storeTime" | "work">;
 
 /** What the leader does in the background. */
 function dutiesOf(node: DutyParts) {
-  const { config, nodeId, membership, store, collections, storeTime, work, clock, logger } = node;
+  const { config, nodeId, membership, collections, storeTime, work, clock, logger } = node;
   const { executions, agents, patterns } = collections;
   const { checkIntervalMs, unhealthyThreshold } = config.highAvailability.memberHealth;
   const ownerCheck = createOwnerCheck({ membership, clock, absentMs: checkIntervalMs * unhealthyThreshold });
@@ -160,7 +157,7 @@ function dutiesOf(node: DutyParts) {
       membership,
       ownerCheck,
       clock,
-      time: () => store.time(),
+      storeTime,
       logger,
       nodeId,
       retentionMs,

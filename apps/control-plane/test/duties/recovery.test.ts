@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Duty } from "../../src/duties/duties.ts";
 import { createOwnerCheck } from "../../src/duties/owner-check.ts";
 import { recoveryDuty } from "../../src/duties/recovery.ts";
-import type { ExecutionRecord } from "../../src/executions/record.ts";
+import { drivenFrom, type ExecutionRecord } from "../../src/executions/record.ts";
+import { createStoreTime } from "../../src/store-time.ts";
 import { type KnownMembers, knownMembers, memberOf } from "../support/members.ts";
 import {
   definitionOf,
@@ -38,7 +39,7 @@ describe("recovery", () => {
       membership: members,
       ownerCheck: createOwnerCheck({ membership: members, clock, absentMs: 15_000 }),
       clock,
-      time: () => at.store.time(),
+      storeTime: createStoreTime(clock, startMs),
       logger: noopLogger,
       nodeId: "node-0",
       retentionMs,
@@ -191,7 +192,9 @@ describe("recovery", () => {
     await clock.advance(20_000);
     fail("node-2#c", startMs + 4000);
     await duty.run(term);
-    expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 16_000);
+    expect(drivenFrom(await read("exec_1"), clock.wall()).deadlineAtMs).toBe(
+      recordOf("exec_1").deadlineAtMs + 16_000,
+    );
   });
 
   it("pushes it back by the time since the last write of an owner whose row is gone, as after a fast restart (X8)", async () => {
@@ -199,7 +202,16 @@ describe("recovery", () => {
     members.ended.add("before");
     await clock.advance(20_000);
     await duty.run(term);
-    expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 20_000);
+    expect(drivenFrom(await read("exec_1"), clock.wall()).deadlineAtMs).toBe(
+      recordOf("exec_1").deadlineAtMs + 20_000,
+    );
+  });
+
+  it("counts that time from the first of several owners none of whom has written that it drives it (X8)", async () => {
+    await own("exec_1", "node-2#c", { ownerlessSinceMs: startMs - 5000 });
+    fail("node-2#c", startMs);
+    await duty.run(term);
+    expect(await read("exec_1")).toMatchObject({ ownerlessSinceMs: startMs - 5000 });
   });
 
   it("knows that time though the leader's machine has slept meanwhile (X8)", async () => {
@@ -207,7 +219,9 @@ describe("recovery", () => {
     clock.suspend(20_000);
     fail("node-2#c", startMs + 4000);
     await duty.run(term);
-    expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 16_000);
+    expect(drivenFrom(await read("exec_1"), clock.wall()).deadlineAtMs).toBe(
+      recordOf("exec_1").deadlineAtMs + 16_000,
+    );
   });
 
   it("gives back the time for which a submitter waited for the store, where nobody has driven it yet (X8)", async () => {
@@ -215,7 +229,9 @@ describe("recovery", () => {
     await own("exec_1", "node-2#c");
     fail("node-2#c", startMs + 20_000);
     await duty.run(term);
-    expect((await read("exec_1")).deadlineAtMs).toBe(recordOf("exec_1").deadlineAtMs + 20_000);
+    expect(drivenFrom(await read("exec_1"), clock.wall()).deadlineAtMs).toBe(
+      recordOf("exec_1").deadlineAtMs + 20_000,
+    );
   });
 
   it("counts adoptions of what was under way, and none of what only waited (X7)", async () => {
@@ -290,7 +306,7 @@ describe("recovery", () => {
         },
         ownerCheck: { hasEnded: async () => true },
         clock,
-        time: () => at.store.time(),
+        storeTime: createStoreTime(clock, startMs),
         logger: noopLogger,
         nodeId: "node-0",
         retentionMs,

@@ -145,6 +145,19 @@ describe("a driver", () => {
     expect([...(at.seeks.get(`${id}:1`)?.excluded() ?? [])]).toEqual(["agent_x"]);
   });
 
+  it("goes on with the time that was left when nobody drove it any more, and says so with its next write (X8)", async () => {
+    at = world(1);
+    const nowMs = Date.UTC(2026, 0, 1);
+    const driver = at.start({ ownerlessSinceMs: nowMs - 5000 });
+    await at.clock.settle();
+    expect(driver.record).toMatchObject({ deadlineAtMs: nowMs + 65_000 });
+    expect(at.writes).toEqual([]);
+    at.grant(0);
+    await at.clock.settle();
+    expect(at.writes[0]?.after).toMatchObject({ deadlineAtMs: nowMs + 65_000 });
+    expect(at.writes[0]?.after).not.toHaveProperty("ownerlessSinceMs");
+  });
+
   it("takes letters only while one agent was asked: another one's may lie there already (X4)", async () => {
     at = world(1);
     const assigned = (...agents: string[]) => ({

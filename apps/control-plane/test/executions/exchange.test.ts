@@ -80,7 +80,7 @@ function place(nodeId: string): Place {
       },
       inbox: async (id) => inboxes.get(id) ?? {},
     },
-    remainingMs: (deadlineAtMs) => deadlineAtMs - startMs,
+    nowMs: () => startMs,
   });
   const made: Place = {
     exchange,

@@ -5,7 +5,7 @@ import type { Delivery, Seek } from "../../src/executions/broker.ts";
 import type { ResultLetter } from "../../src/executions/inbox.ts";
 import { createJournal } from "../../src/executions/journal.ts";
 import { createOwnership, type Ownership } from "../../src/executions/ownership.ts";
-import type { ExecutionRecord } from "../../src/executions/record.ts";
+import { drivenFrom, type ExecutionRecord } from "../../src/executions/record.ts";
 import { createSchemas } from "../../src/executions/schemas.ts";
 import type { NodeMessage } from "../../src/node-messages.ts";
 import { untraced } from "../../src/observe/traced-work.ts";
@@ -561,6 +561,18 @@ describe("the ownership of executions", () => {
       expect(await here.ownership.deliver(result())).toBe("counted");
       await clock.settle();
       expect(await read()).toMatchObject({ status: "completed", nodeId: "there" });
+    });
+
+    it("counts no time from then on until another one drives it (X8)", async () => {
+      await start(here);
+      await grant(here);
+      const { deadlineAtMs } = await read();
+      there.ownership.dropAll();
+      const gone = { nodeId: "gone", owner: "gone#i", functions: [] };
+      await here.ownership.handOver([gone]);
+      await clock.advance(7000);
+      expect(await read()).toMatchObject({ nodeId: "gone", deadlineAtMs });
+      expect(drivenFrom(await read(), clock.wall()).deadlineAtMs).toBeGreaterThanOrEqual(deadlineAtMs + 7000);
     });
 
     it("goes to who has the function that it is aggregated with (X9)", async () => {

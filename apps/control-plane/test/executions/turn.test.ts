@@ -21,6 +21,13 @@ describe("a change", () => {
     expect(mustBeWritten(written, withTask({ status: "completed" }))).toBe(false);
   });
 
+  it("is not written where it is only that somebody drives it: until it is, no time counts", () => {
+    const adopted = { ...written, ownerlessSinceMs: 1 };
+    const { ownerlessSinceMs: _, ...driven } = { ...adopted, deadlineAtMs: written.deadlineAtMs + 5000 };
+    expect(mustBeWritten(adopted, driven)).toBe(false);
+    expect(mustBeWritten(adopted, { ...driven, status: "aggregating" })).toBe(true);
+  });
+
   it.each<[string, ExecutionRecord]>([
     [
       "an assignment",

@@ -104,7 +104,7 @@ export function createSharedStore(
       return space.mutate(...args);
     },
   };
-  const wire: Wire = { state: "up", slowMs: 0, lateMs: 0 };
+  const wire: Wire = { state: "up", slowMs: 0, late: "nothing" };
   return {
     records,
     membership,
@@ -224,7 +224,7 @@ export function createPlace(options: PlaceOptions): Place {
     },
     start() {
       stop = new AbortController();
-      const over: Wire = { state: "up", slowMs: 0, lateMs: 0 };
+      const over: Wire = { state: "up", slowMs: 0, late: "nothing" };
       const on = timeline.clock();
       [clock, wire] = [on, over];
       run(on, over, stop.signal).catch((error: unknown) => {

@@ -34,12 +34,11 @@ function slowDown(world: World, { wire }: Pick<Place, "wire">, ms: number): void
   });
 }
 
-/** What a place sends to the store comes late, or at once: half of it. */
-function delay(world: World, { wire }: Pick<Place, "wire">, ms: number): void {
+function delay(world: World, { wire }: Pick<Place, "wire">, late: "half" | "writes", ms: number): void {
   if (!wire) return;
-  wire.lateMs = 4000;
+  wire.late = late;
   world.outside.after(ms, () => {
-    wire.lateMs = 0;
+    wire.late = "nothing";
   });
 }
 
@@ -174,13 +173,14 @@ export const actions: Readonly<Record<FaultKind, Action>> = {
     });
   },
   "pattern changes": changePattern,
-  "calls come late": (world, { node, ms }) => delay(world, placeOf(world, node), ms),
+  "calls come late": (world, { node, ms }) => delay(world, placeOf(world, node), "half", ms),
+  // For longer than whoever leads repeats one and the same write.
   "hand-overs come late": (world, { node, ms, kind }) => {
+    for (const place of world.places) delay(world, place, "writes", 8000 + ms);
     crashAndReturn(world, placeOf(world, node), kind, 300);
-    for (const place of world.places) delay(world, place, ms);
   },
   "drain comes late": (world, fault) => {
+    delay(world, placeOf(world, fault.node), "writes", 2000 + fault.ms);
     actions["node is drained"](world, fault);
-    delay(world, placeOf(world, fault.node), fault.ms);
   },
 };

@@ -62,8 +62,8 @@ export const guards = [
   recovery("X7: only the third crash is poison", "const poisonedAt = 3;", "const poisonedAt = 2;"),
   recovery(
     "X8: time without an owner",
-    "const ownerlessMs = Math.max(0, storeTime.now() - (lastSeenMs ?? updatedAtMs));",
-    "const ownerlessMs = 0;",
+    "const ownerlessSinceMs = value.ownerlessSinceMs ?? lastSeenMs ?? updatedAtMs;",
+    "const ownerlessSinceMs = storeTime.now();",
   ),
   counted(
     "X8: time without the store",

@@ -106,16 +106,32 @@ export function scenarioOf(seed: number): Scenario {
     agents: 3 + whole(3),
     without: nodes > 1 && random.next() < 0.2 ? whole(nodes) : undefined,
     faults: [...found, ...late],
-    wishes: Array.from({ length: 4 + whole(8) }, (_, index) => ({
-      // Most of them shortly before something goes wrong.
-      atMs: Math.max(1000, (found[whole(count * 2)]?.atMs ?? 1000 + whole(stormMs)) - whole(2500)),
-      node: whole(3),
-      ...workOf(random, `wish ${index}`),
-      cancelAfterMs: random.next() < 0.1 ? whole(3000) : undefined,
-      waits: random.next() < 0.3,
-      repeatAfterMs: later.next() < 0.3 ? Math.floor(later.next() * 6000) : undefined,
-    })),
+    wishes: Array.from(
+      { length: 4 + whole(8) },
+      (_, index): Wish => ({
+        // Most of them shortly before something goes wrong.
+        atMs: Math.max(1000, (found[whole(count * 2)]?.atMs ?? 1000 + whole(stormMs)) - whole(2500)),
+        node: whole(3),
+        ...workOf(random, `wish ${index}`),
+        cancelAfterMs: random.next() < 0.1 ? whole(3000) : undefined,
+        waits: random.next() < 0.3,
+        repeatAfterMs: later.next() < 0.3 ? Math.floor(later.next() * 6000) : undefined,
+      }),
+    ).concat(late.flatMap((fault) => lastingWishes(fault, later))),
   };
+}
+
+/** What a node has when a fault strikes it, and keeps for longer than that takes. */
+function lastingWishes({ atMs, node }: Fault, random: Random): Wish[] {
+  return Array.from({ length: 4 }, (_, index) => ({
+    atMs: Math.max(1000, atMs - 200 - Math.floor(random.next() * 1500)),
+    node,
+    pattern: "one",
+    input: { key: `lasting wish ${index}`, ms: 25_000 },
+    cancelAfterMs: undefined,
+    waits: false,
+    repeatAfterMs: undefined,
+  }));
 }
 
 function workOf(random: Random, key: string): Pick<Wish, "pattern" | "input"> {

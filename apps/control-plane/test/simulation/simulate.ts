@@ -178,6 +178,8 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
       isForgetful = true;
       forgotAtMs = timeline.nowMs;
       network.lineage += 1;
+      // Connections are made anew with it.
+      for (const { wire } of places) if (wire) wire.late = "nothing";
       outside.after(patternsMs, () => {
         for (const { node } of places) if (node) void putPatterns(node, true);
       });

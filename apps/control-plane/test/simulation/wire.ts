@@ -6,8 +6,8 @@ export interface Wire {
   state: "up" | "cut" | "answers lost" | "dead";
   /** How long a call, and its answer, may each take at most, in ms. What takes too long still arrives. */
   slowMs: number;
-  /** Half of the calls come this much late at most, in ms: their caller has long given them up. 0: none does. */
-  lateMs: number;
+  /** What comes late, long after its caller has given it up: half of all calls, or every write. */
+  late: "nothing" | "half" | "writes";
 }
 
 /** What lies between the nodes of a cluster and their store. */
@@ -30,6 +30,8 @@ export interface Host {
 
 /** How long a call waits for its answer, in ms. */
 const timeoutMs = 250;
+/** How late a call comes at most that comes late, in ms. */
+const latestMs = 4000;
 
 /** What is told from outside, by callbacks. The first of them hears what may be lost; a second, that the channel is up. */
 const told = new Set<string>(["subscribe", "listen", "receive"]);
@@ -53,10 +55,12 @@ function slownessOf({ wires }: Host): number {
   return mostMs;
 }
 
-function latenessOf({ wires }: Host): number {
-  let mostMs = 0;
-  for (const { lateMs } of wires) if (lateMs > mostMs) mostMs = lateMs;
-  return mostMs;
+function isLate({ wires, network }: Host, call: string): boolean {
+  for (const { late } of wires) {
+    if (late === "writes" && call === "mutate") return true;
+    if (late === "half" && network.random.next() < 0.5) return true;
+  }
+  return false;
 }
 
 /** Runs `act` in the process: not while it stands still, and not after its end. */
@@ -80,12 +84,11 @@ export function behind<Backend extends object>(backend: Backend, host: Host): Ba
   const { wires, clock, network } = host;
   const never = new Promise<never>(() => {});
 
-  async function carry(run: () => Promise<unknown>): Promise<unknown> {
+  async function carry(call: string, run: () => Promise<unknown>): Promise<unknown> {
     if (isDead(host)) return never;
     if (isCut(host)) return unanswered();
-    const lateMs = latenessOf(host);
-    if (lateMs > 0 && network.random.next() < 0.5) {
-      void muchLater(run, lateMs).catch(() => {});
+    if (isLate(host, call)) {
+      void muchLater(run).catch(() => {});
       return unanswered();
     }
     const slowMs = slownessOf(host);
@@ -107,9 +110,11 @@ export function behind<Backend extends object>(backend: Backend, host: Host): Ba
     return answered(result);
   }
 
-  async function muchLater(run: () => Promise<unknown>, lateMs: number): Promise<void> {
+  /** With the others that are held up, in no order. */
+  async function muchLater(run: () => Promise<unknown>): Promise<void> {
     const { lineage } = network;
-    await network.clock.sleep(timeoutMs + network.random.next() * lateMs);
+    await network.clock.sleep(timeoutMs + network.random.next() * latestMs);
+    while (wires.some(({ late }) => late === "writes")) await network.clock.sleep(timeoutMs);
     if (network.lineage === lineage) await run();
   }
 
@@ -131,7 +136,7 @@ export function behind<Backend extends object>(backend: Backend, host: Host): Ba
 
   function memberOf(name: string, member: (...args: unknown[]) => unknown): unknown {
     if (told.has(name)) return (...args: unknown[]) => Reflect.apply(member, backend, fromOutside(args));
-    return (...args: unknown[]) => carry(async () => member(...args));
+    return (...args: unknown[]) => carry(name, async () => member(...args));
   }
 
   const members = new Map<string | symbol, unknown>();
