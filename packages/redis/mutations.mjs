@@ -20,6 +20,7 @@ const subscriptions = inFile("subscriptions.ts", "server");
 const clients = inFile("clients.ts", "server");
 const auth = inFile("link.ts", "server");
 const sent = inFile("calls.ts", "server");
+const socketTimer = inFile("socket-timer.ts", "server");
 const log = inFile("event-log.ts", "server");
 const refusals = inFile("role-options.ts", "unit");
 const own = inFile("clients.ts", "server");
@@ -61,6 +62,7 @@ export const mutations = [
     "if (mine === generation) attach(opened, mine);\n      else disconnect(opened);",
     "attach(opened, mine);",
   ),
+  socketTimer("a silence ends with its connection", 'client.on("close"', 'client.on("wait"'),
   link("one new client at a time", "    cancelOpening();\n    const dropped", "    const dropped"),
   link("later and later", "clock.after(isFirst ? 0 : waitMs", "clock.after(0"),
   link("at once the first time", "clock.after(isFirst ? 0 : waitMs", "clock.after(waitMs"),

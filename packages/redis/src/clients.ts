@@ -5,6 +5,7 @@ import { clusterSubscribers } from "./cluster-subscriber.ts";
 import type { RedisMode } from "./connection.ts";
 import type { Client } from "./request.ts";
 import { type RoleSettings, reconnectDelays, roleOptions } from "./role-options.ts";
+import { clearingSocketTimer } from "./socket-timer.ts";
 
 /** How to trust the server, and how to be trusted by it. Certificates and keys are PEM texts. */
 export interface RedisTlsOptions {
@@ -92,7 +93,7 @@ export function clientsLike(source: Client): ClientSource {
 }
 
 function single(mode: RedisMode, options: (settings: RoleSettings) => IoredisOptions): ClientSource {
-  return { mode, clientsOf: (settings) => () => new Redis(options(settings)) };
+  return { mode, clientsOf: (settings) => () => clearingSocketTimer(new Redis(options(settings))) };
 }
 
 function clusterClients(
@@ -140,7 +141,7 @@ function warmed(cluster: Cluster): Cluster {
   const connect = (node: Redis): void => {
     if (cluster.status === "ready" && node.status === "wait") node.connect().catch(() => {});
   };
-  cluster.on("+node", connect);
+  cluster.on("+node", (node: Redis) => connect(clearingSocketTimer(node)));
   cluster.on("ready", () => {
     for (const node of cluster.nodes("all")) connect(node);
   });

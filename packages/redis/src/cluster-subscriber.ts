@@ -2,6 +2,7 @@ import { ParallaxError, type Random } from "@parallax/core";
 import type { Cluster, ClusterOptions, Redis } from "ioredis";
 import { type RoleSettings, roleOptions } from "./role-options.ts";
 import { addressOf } from "./route.ts";
+import { clearingSocketTimer } from "./socket-timer.ts";
 
 /**
  * Makes the clients of a subscriber on Cluster, each of one node, whichever, for a Cluster passes what is published to all
@@ -22,7 +23,7 @@ export function clusterSubscribers(
       const chosen = pick(others.length > 0 ? others : nodes, settings.random);
       last = addressOf(chosen);
       // When the node is lost the client ends, and the next one is of another node.
-      return chosen.duplicate({ ...roleOptions(settings), retryStrategy: () => null });
+      return clearingSocketTimer(chosen.duplicate({ ...roleOptions(settings), retryStrategy: () => null }));
     } finally {
       probe.disconnect();
     }

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from "ioredis";
 import { createRedirects } from "./redirects.ts";
 import type { Client } from "./request.ts";
+import { clearingSocketTimer } from "./socket-timer.ts";
 
 /** Which server a command goes to. */
 export interface Route {
@@ -46,7 +47,8 @@ function createClusterRoute(cluster: Cluster): Route {
     if (!model) return undefined;
     const colon = address.lastIndexOf(":");
     const [host, port] = [address.slice(0, colon), Number(address.slice(colon + 1))];
-    const node = model.duplicate({ host, port, readOnly: false, lazyConnect: false });
+    const options = { host, port, readOnly: false, lazyConnect: false };
+    const node = clearingSocketTimer(model.duplicate(options));
     node.on("error", () => {});
     node.once("end", () => newcomers.delete(address));
     newcomers.set(address, node);

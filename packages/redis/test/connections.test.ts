@@ -1,3 +1,4 @@
+import { systemClock } from "@parallax/core";
 import { describeBackend, eventually, type RedisFixture, startRedis } from "@parallax/testing";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -55,6 +56,22 @@ describeBackend("redis-standalone", "Redis", () => {
       await redis.restart();
       await settled;
       expect(await connections.data.command("PING", [])).toBe("PONG");
+    });
+
+    it("a connection that came back is not taken for the silent one before it", async () => {
+      const silenceMs = 1500;
+      await using own = createConnections({ url: redis.url }, { deadlineMs: { data: silenceMs } });
+      await own.data.ready();
+      redis.pause();
+      const unanswered = expect(own.data.command("PING", [])).rejects.toMatchObject({ code: "timeout" });
+      await redis.restart();
+      await unanswered;
+      expect(await own.data.command("PING", [])).toBe("PONG");
+      const states: string[] = [];
+      own.data.subscribe((state) => states.push(state));
+      // Until the time-out of the old connection would have struck.
+      await systemClock.sleep(silenceMs + 100);
+      expect(states).toEqual([]);
     });
 
     it("a subscriber listens again by itself, and says when", async () => {
