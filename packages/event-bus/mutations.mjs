@@ -10,7 +10,6 @@ const feed = inFile("feed.ts", "unit");
 const publisher = inFile("publisher.ts", "unit");
 const iterate = inFile("iterate.ts", "unit");
 const bus = inFile("event-bus.ts", "unit");
-const guard = inFile("guard.ts", "unit");
 const cursor = inFile("cursor.ts", "unit");
 const memory = inFile("memory-space.ts", "unit");
 const envelope = inFile("envelope.ts", "redis");
@@ -209,12 +208,11 @@ export const mutations = [
   iterate("room is given once", "reserved += pageLimit;", ""),
   iterate("room that is free again is given", "buffer.shift();\n      reconsider();", "buffer.shift();"),
   // Others stay unharmed.
-  guard(
-    "a listener that throws",
-    "} catch (error) {\n    onError(error);",
-    "} catch (error) {\n    throw error;",
+  bus(
+    "a listener that throws or rejects",
+    "callListener(listener, item, onListenerError);",
+    "listener(item);",
   ),
-  guard("a listener that rejects", "if (result instanceof Promise) result.catch(onError);", ""),
   bus("an onError that throws", "const onError = safeOnError(given, logger);", "const onError = given;"),
   bus("bad names of nodes", "checkNodeId(nodeId);\n      encodeEvent", "encodeEvent"),
   bus("bad keys", "checkKey(key);", ""),

@@ -145,12 +145,12 @@ export function createEngine({ settings, handlers, tracing, notify }: EngineOpti
   };
 }
 
-/** Those with a handler and the further ones. @throws ParallaxError `invalid_option` past what `hello` can carry. */
+/** Those with a handler and the further ones. @throws ParallaxError `invalid_options` past what `hello` can carry. */
 function allCapabilities(handlers: EngineOptions["handlers"], settings: AgentSettings): readonly string[] {
   const all = [...new Set([...handlers.keys(), ...settings.capabilities])];
   if (all.length <= agentLimits.maxCapabilities) return all;
   const message = `starting the agent with ${all.length} capabilities: have at most ${agentLimits.maxCapabilities}`;
-  throw new ParallaxError("invalid_option", message, { details: { path: "capabilities" } });
+  throw new ParallaxError("invalid_options", message, { details: { path: "capabilities" } });
 }
 
 function toTask(frame: TaskFrame, capability: string): Task {

@@ -74,7 +74,7 @@ export interface AgentSettings {
   readonly transport: Transport;
 }
 
-/** @throws ParallaxError `invalid_url` or `invalid_option` */
+/** @throws ParallaxError `invalid_url` or `invalid_options` */
 export function readOptions(options: ParallaxAgentOptions): AgentSettings {
   const { maxConcurrentTasks = 1, maxPayloadBytes = agentLimits.maxPayloadBytes, token } = options;
   const isSlots = Number.isInteger(maxConcurrentTasks) && maxConcurrentTasks >= 1;
@@ -138,8 +138,8 @@ function readDuration(path: string, value: Duration): number {
   }
 }
 
-function invalidOption(path: string, remedy: string, cause?: unknown): ParallaxError<"invalid_option"> {
-  return new ParallaxError("invalid_option", `reading the agent's option ${path}: ${remedy}`, {
+function invalidOption(path: string, remedy: string, cause?: unknown): ParallaxError<"invalid_options"> {
+  return new ParallaxError("invalid_options", `reading the agent's option ${path}: ${remedy}`, {
     cause,
     details: { path },
   });

@@ -36,7 +36,7 @@ export class ParallaxAgent {
   #stopping: Promise<void> | undefined;
   #agentId: string | undefined;
 
-  /** @throws ParallaxError `invalid_url`, `invalid_option` */
+  /** @throws ParallaxError `invalid_url`, `invalid_options` */
   constructor(options: ParallaxAgentOptions) {
     this.#settings = readOptions(options);
     const { logger } = this.#settings;
@@ -65,13 +65,18 @@ export class ParallaxAgent {
    * Registers what runs for tasks that ask for `capability`; the agent then has that capability. Where a pattern asks for
    * several, the first that has a handler decides.
    *
-   * @throws ParallaxError `already_started`; `duplicate_handler` if the capability has one; `invalid_capability`.
+   * @throws ParallaxError `already_started`; `duplicate_handler` if the capability has one; `invalid_capability`;
+   * `invalid_options` if the handler is no function.
    */
   onTask(capability: string, handler: TaskHandler): this {
     if (this.#engine) throw alreadyStarted("registering a handler", "register handlers before start()");
     if (!capabilitySchema.safeParse(capability).success) {
       const message = `registering a handler for ${JSON.stringify(capability)}: write letters, digits and . _ : / -, at most 64`;
       throw new ParallaxError("invalid_capability", message);
+    }
+    if (typeof handler !== "function") {
+      const message = `registering a handler for ${capability}: pass a function of the task`;
+      throw new ParallaxError("invalid_options", message);
     }
     if (this.#handlers.has(capability)) {
       const message = `registering a handler for ${capability}: it has one; give each capability one handler`;
@@ -83,9 +88,7 @@ export class ParallaxAgent {
 
   /** Calls `listener` with each event of a type. Returns a function that takes the listener away. */
   on<Type extends AgentEvent["type"]>(type: Type, listener: Listener<AgentEventOf<Type>>): Unsubscribe {
-    return this.#listeners.subscribe((event) => {
-      if (isEventOf(event, type)) listener(event);
-    });
+    return this.#listeners.subscribe((event) => (isEventOf(event, type) ? listener(event) : undefined));
   }
 
   /** Calls `listener` with every event. */
@@ -120,7 +123,7 @@ export class ParallaxAgent {
    * Connects, and keeps connecting. Resolves once a node has welcomed the agent.
    *
    * @throws ParallaxError `gave_up` if it gives up before that; `aborted` if `signal` aborts before, and then it has stopped;
-   * `already_started`; `no_handler` if nothing was registered; `invalid_option` with more than 64 capabilities.
+   * `already_started`; `no_handler` if nothing was registered; `invalid_options` with more than 64 capabilities.
    */
   async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     if (this.#engine?.connecting)

@@ -15,7 +15,7 @@ const schemes: Readonly<Record<string, string>> = {
  * @throws ParallaxError `invalid_url`
  */
 export function agentUrls(controlPlaneUrl: string | readonly string[]): readonly string[] {
-  const given = typeof controlPlaneUrl === "string" ? [controlPlaneUrl] : controlPlaneUrl;
+  const given = typeof controlPlaneUrl === "string" ? [controlPlaneUrl] : (controlPlaneUrl ?? []);
   if (given.length === 0) throw invalidUrl("none", undefined);
   return given.map(agentUrl);
 }

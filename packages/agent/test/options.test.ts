@@ -63,7 +63,7 @@ describe("options", () => {
     { metadata: { big: 1n } },
   ])("are refused when they are wrong (%#)", (wrong) => {
     const make = (): ParallaxAgent => new ParallaxAgent({ controlPlaneUrl, ...wrong });
-    expect(make).toThrow(expect.objectContaining({ code: "invalid_option" }));
+    expect(make).toThrow(expect.objectContaining({ code: "invalid_options" }));
   });
 
   it("have no two handlers for a capability, and no capability that a pattern can't name", () => {
@@ -73,6 +73,12 @@ describe("options", () => {
     );
     expect(() => agent.onTask("not a name", () => ({ result: 2 }))).toThrow(
       expect.objectContaining({ code: "invalid_capability" }),
+    );
+    expect(() => Reflect.apply(agent.onTask, agent, ["b"])).toThrow(
+      expect.objectContaining({ code: "invalid_options" }),
+    );
+    expect(() => Reflect.construct(ParallaxAgent, [{}])).toThrow(
+      expect.objectContaining({ code: "invalid_url" }),
     );
   });
 });

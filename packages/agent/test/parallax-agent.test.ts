@@ -109,7 +109,7 @@ describe("starting", () => {
     const bare = new ParallaxAgent({ controlPlaneUrl: "http://a:1" });
     await expect(bare.start()).rejects.toMatchObject({ code: "no_handler" });
     const { agent: many } = setUp({ capabilities: Array.from({ length: 64 }, (_, index) => `c${index}`) });
-    await expect(many.start()).rejects.toMatchObject({ code: "invalid_option" });
+    await expect(many.start()).rejects.toMatchObject({ code: "invalid_options" });
   });
 
   it("gives up after its retries, and can be started anew", async () => {

@@ -1,3 +1,4 @@
+import { ParallaxError } from "./errors.ts";
 import { type Random, systemRandom } from "./random.ts";
 
 /** How the waits of a {@link Backoff} grow. */
@@ -26,10 +27,16 @@ export interface Backoff {
  * Full jitter: each wait is drawn uniformly from 0 to the bound, also once the bound has reached its maximum. Jitter that
  * is applied before the cap puts all callers into step again as soon as they reach it.
  *
+ * @throws ParallaxError `invalid_options` for bounds that are no numbers from 0, or a multiplier below 1.
+ *
  * Source: Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
 export function createBackoff(options: BackoffOptions): Backoff {
   const { initialMs, maxMs, multiplier = 2, random = systemRandom } = options;
+  if (!(initialMs >= 0 && maxMs >= 0 && multiplier >= 1)) {
+    const message = `making a backoff of ${initialMs} to ${maxMs} ms, times ${multiplier}: give bounds from 0 and a multiplier from 1`;
+    throw new ParallaxError("invalid_options", message);
+  }
   let attempts = 0;
   return {
     next() {

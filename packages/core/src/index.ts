@@ -7,7 +7,14 @@ export { type Duration, formatDuration, parseDuration } from "./durations.ts";
 export { errorMessage, isParallaxError, ParallaxError, type ParallaxErrorOptions } from "./errors.ts";
 export { randomId } from "./ids.ts";
 export { type IterateOptions, iterate, type OverflowPolicy } from "./iterate.ts";
-export { createListeners, type Listener, type Listeners, type Unsubscribe } from "./listeners.ts";
+export {
+  callListener,
+  createListeners,
+  type Listener,
+  type Listeners,
+  safeOnError,
+  type Unsubscribe,
+} from "./listeners.ts";
 export { consoleLogger, type LogFields, type Logger, noopLogger } from "./logger.ts";
 export { type Random, seededRandom, systemRandom } from "./random.ts";
 export { type GroupMember, runGroup } from "./run-group.ts";

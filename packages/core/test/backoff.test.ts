@@ -55,4 +55,15 @@ describe("backoff", () => {
     // 1000 in each quarter; five standard deviations are 137.
     for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(137);
   });
+
+  it.each([
+    {},
+    { initialMs: -1, maxMs: 5 },
+    { initialMs: 1, maxMs: Number.NaN },
+    { initialMs: 1, maxMs: 5, multiplier: 0.5 },
+  ])("refuses bounds that bound nothing: %j", (options) => {
+    expect(() => Reflect.apply(createBackoff, undefined, [options])).toThrow(
+      expect.objectContaining({ code: "invalid_options" }),
+    );
+  });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createListeners } from "../src/listeners.ts";
+import { createListeners, safeOnError } from "../src/listeners.ts";
+import type { Logger } from "../src/logger.ts";
 
 describe("listeners", () => {
   it("are called with each event from the next one on, in the order in which they came", () => {
@@ -57,6 +58,18 @@ describe("listeners", () => {
     expect(heard).toEqual(["added 2"]);
   });
 
+  it("that are async and reject are heard of, and end no process", async () => {
+    const errors: unknown[] = [];
+    const listeners = createListeners<void>((error) => errors.push(error));
+    const failure = new Error("a listener's own");
+    listeners.subscribe(async () => {
+      throw failure;
+    });
+    listeners.emit();
+    await Promise.resolve();
+    expect(errors).toEqual([failure]);
+  });
+
   it("behave as a list does, whatever is added and taken away", () => {
     const step = fc.oneof(fc.constant("add"), fc.constant("emit"), fc.nat({ max: 9 }));
     fc.assert(
@@ -84,3 +97,22 @@ describe("listeners", () => {
     );
   });
 });
+
+describe("a safe onError", () => {
+  it.each([
+    ["throws", (): void => fail()],
+    ["rejects", async (): Promise<void> => fail()],
+  ])("that %s tells the log, and nobody else", async (_, onError) => {
+    const lines: unknown[] = [];
+    const silent = (): void => {};
+    const error: Logger["error"] = (message, fields) => lines.push([message, fields]);
+    const logger: Logger = { debug: silent, info: silent, warn: silent, error, child: () => logger };
+    safeOnError(onError, logger)(new Error("what went wrong"));
+    await Promise.resolve();
+    expect(lines).toEqual([["an onError has thrown", { error: "what went wrong", another: "its own" }]]);
+  });
+});
+
+function fail(): never {
+  throw new Error("its own");
+}

@@ -1,11 +1,13 @@
 import {
   type Clock,
+  callListener,
   type IterateOptions,
   type Listener,
   type Logger,
   noopLogger,
   ParallaxError,
   type Random,
+  safeOnError,
   systemClock,
   systemRandom,
   type Unsubscribe,
@@ -14,7 +16,6 @@ import {
 import { formatCursor } from "./cursor.ts";
 import { checkKey, checkNodeId, checkTopic, encodeEvent } from "./events.ts";
 import { createFeed, type Feed } from "./feed.ts";
-import { callGuarded, safeOnError } from "./guard.ts";
 import { checkIterateOptions, iterateItems, type Room } from "./iterate.ts";
 import { closedError, createPublisher } from "./publisher.ts";
 import type { TopicLog } from "./store.ts";
@@ -120,7 +121,7 @@ export interface EventBus {
   /**
    * Calls `listener` with each event and gap, in order, never before `subscribe` has returned. Nobody waits for what an
    * `async` listener still has to do: where that matters, use {@link EventBus.iterate}.
-   * @throws ParallaxError `invalid_topic`, `invalid_cursor`, `closed`
+   * @throws ParallaxError `invalid_topic`, `invalid_cursor`, `invalid_options` if there is no listener, `closed`
    */
   subscribe(topic: string, options: SubscribeOptions, listener: Listener<Delivered | Gap>): Subscription;
   /**
@@ -130,14 +131,17 @@ export interface EventBus {
    * @throws ParallaxError `overflow` from the iterator, `invalid_options`, `invalid_cursor`, `closed`
    */
   iterate(topic: string, options?: SubscribeOptions & IterateOptions): AsyncIterableIterator<Delivered | Gap>;
-  /** The position at the top of the log. Read it before loading a snapshot. */
+  /**
+   * The position at the top of the log. Read it before loading a snapshot.
+   * @throws ParallaxError `invalid_topic`, `closed`, and the store's
+   */
   position(topic: string): Promise<Cursor>;
   /**
    * Sends a hint to one node.
    * @throws ParallaxError `invalid_node`, `invalid_event`, `event_too_large`, `closed`, and the store's
    */
   send(nodeId: string, message: NodeMessage): Promise<void>;
-  /** Receives hints for `nodeId`. @throws ParallaxError `invalid_node`, `closed` */
+  /** Receives hints for `nodeId`. @throws ParallaxError `invalid_node`, `invalid_options` if there is no listener, `closed` */
   receive(nodeId: string, listener: Listener<NodeMessage>): Unsubscribe;
   stats(): EventBusStats;
   /**
@@ -167,7 +171,7 @@ const closeTimeoutMs = 5000;
 
 /**
  * Makes an event bus on a store: `memoryTopicLog` or `redisTopicLog`.
- * @throws ParallaxError `invalid_options` for a batch size or an interval that is not positive.
+ * @throws ParallaxError `invalid_options` for a batch size or an interval that is not positive, or no store.
  */
 export function createEventBus(options: EventBusOptions): EventBus {
   const { store: log, batchSize = 128, checkIntervalMs = 5000 } = options;
@@ -175,7 +179,7 @@ export function createEventBus(options: EventBusOptions): EventBus {
   const { onError: given = (error) => logger.warn("the event bus tries again after a failure", { error }) } =
     options;
   const onError = safeOnError(given, logger);
-  checkOptions(batchSize, checkIntervalMs);
+  checkOptions(log, batchSize, checkIntervalMs);
 
   const feeds = new Map<string, Feed>();
   const publisher = createPublisher(log, batchSize);
@@ -206,6 +210,7 @@ export function createEventBus(options: EventBusOptions): EventBus {
     room?: Room,
   ): Subscription {
     checkTopic(topic);
+    checkListener(listener);
     if (closing) throw closedError();
     const onListenerError = ofSubscription ? safeOnError(ofSubscription, logger) : onError;
     const feed = feedOf(topic);
@@ -215,7 +220,7 @@ export function createEventBus(options: EventBusOptions): EventBus {
         if (item.type === "gap") gaps[item.reason] += 1;
         else delivered += 1;
         if (tag !== undefined) latency.delivered(tag);
-        callGuarded(listener, item, onListenerError);
+        callListener(listener, item, onListenerError);
       },
       onClose() {
         feed.remove(member);
@@ -262,6 +267,7 @@ export function createEventBus(options: EventBusOptions): EventBus {
     },
     async position(topic) {
       checkTopic(topic);
+      if (closing) throw closedError();
       return formatCursor(topic, await log.position(topic));
     },
     async send(nodeId, message) {
@@ -273,7 +279,8 @@ export function createEventBus(options: EventBusOptions): EventBus {
     receive(nodeId, listener): Unsubscribe {
       if (closing) throw closedError();
       checkNodeId(nodeId);
-      const stop = log.receive(nodeId, (message) => callGuarded(listener, message, onError));
+      checkListener(listener);
+      const stop = log.receive(nodeId, (message) => callListener(listener, message, onError));
       closers.add(stop);
       return () => {
         closers.delete(stop);
@@ -294,7 +301,21 @@ export function createEventBus(options: EventBusOptions): EventBus {
   return bus;
 }
 
-function checkOptions(batchSize: number, checkIntervalMs: number): void {
+function checkListener(listener: unknown): void {
+  if (typeof listener === "function") return;
+  throw new ParallaxError(
+    "invalid_options",
+    "listening without a listener: pass a function, after the options of a subscription",
+  );
+}
+
+function checkOptions(log: TopicLog, batchSize: number, checkIntervalMs: number): void {
+  if (typeof log?.append !== "function") {
+    throw new ParallaxError(
+      "invalid_options",
+      "creating an event bus without a store: pass memoryTopicLog(space) or redisTopicLog(client)",
+    );
+  }
   if (Number.isInteger(batchSize) && batchSize > 0 && checkIntervalMs > 0) return;
   throw new ParallaxError(
     "invalid_options",

@@ -217,3 +217,24 @@ describe("a subscriber that does wrong", () => {
     expect([got, errors.length]).toEqual([["a", "b"], 2]);
   });
 });
+
+describe("a bus that is used wrongly", () => {
+  it.each([[undefined], [{}]])("refuses %j for a store", (store) => {
+    expect(() => Reflect.apply(createEventBus, undefined, [{ store }])).toThrow(
+      expect.objectContaining({ code: "invalid_options" }),
+    );
+  });
+
+  it("refuses to listen without a listener", () => {
+    const { bus } = scene();
+    const invalid = expect.objectContaining({ code: "invalid_options" });
+    expect(() => Reflect.apply(bus.subscribe, bus, ["execution", () => {}])).toThrow(invalid);
+    expect(() => Reflect.apply(bus.receive, bus, ["cp-1"])).toThrow(invalid);
+  });
+
+  it("gives no position once it is closed", async () => {
+    const { bus } = scene();
+    await bus.close();
+    await expect(bus.position("execution")).rejects.toMatchObject({ code: "closed" });
+  });
+});

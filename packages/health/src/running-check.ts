@@ -1,4 +1,4 @@
-import { type Clock, errorMessage, type TimeMark, withDeadline } from "@parallax/core";
+import { type Clock, errorMessage, ParallaxError, type TimeMark, withDeadline } from "@parallax/core";
 import type { CheckFinding, CheckOptions } from "./health.ts";
 
 /** A check in the background: its last finding is all that handlers see. */
@@ -11,8 +11,14 @@ export interface RunningCheck {
   stop(): void;
 }
 
-/** Starts a check: at once, then again and again. A run that is past its bound is given up before the next begins. */
+const statuses: readonly string[] = ["pass", "warn", "fail"] satisfies CheckFinding["status"][];
+
+/**
+ * Starts a check: at once, then again and again. A run that is past its bound is given up before the next begins.
+ * @throws ParallaxError `invalid_options`
+ */
 export function runCheck(options: CheckOptions, clock: Clock, onChange: () => void): RunningCheck {
+  validate(options);
   const { name, run, intervalMs = 5000, timeoutMs = 3000, severity = "critical", graceMs = 0 } = options;
   let last: CheckFinding & { atMs: number } = {
     status: "warn",
@@ -31,6 +37,7 @@ export function runCheck(options: CheckOptions, clock: Clock, onChange: () => vo
     try {
       const running = Promise.resolve(run(giveUp.signal));
       finding = await withDeadline(running, { clock, timeoutMs, what: `checking ${name}` });
+      if (!statuses.includes(finding?.status)) throw new Error("it returned no status of pass, warn or fail");
     } catch (error) {
       finding = { status: "fail", output: errorMessage(error) };
       giveUp.abort(error);
@@ -55,4 +62,16 @@ export function runCheck(options: CheckOptions, clock: Clock, onChange: () => vo
       giveUp.abort();
     },
   };
+}
+
+function validate({ name, run, intervalMs = 5000, timeoutMs = 3000, graceMs = 0 }: CheckOptions): void {
+  const require = (holds: boolean, right: string): void => {
+    if (holds) return;
+    throw new ParallaxError("invalid_options", `adding the check ${String(name)}: ${right}`);
+  };
+  require(typeof name === "string" && name !== "", "give it a name");
+  require(typeof run === "function", "run is a function that returns {status}");
+  require(Number.isFinite(intervalMs) && intervalMs > 0, "intervalMs is a number of milliseconds above 0");
+  require(Number.isFinite(timeoutMs) && timeoutMs > 0, "timeoutMs is a number of milliseconds above 0");
+  require(Number.isFinite(graceMs) && graceMs >= 0, "graceMs is a number of milliseconds from 0");
 }

@@ -252,3 +252,33 @@ describe("the handlers", () => {
     health.close();
   });
 });
+
+describe("a check that is written wrongly", () => {
+  const run = async (): Promise<{ status: "pass" }> => ({ status: "pass" });
+  it.each([
+    {},
+    { name: "", run },
+    { name: "database" },
+    { name: "database", run, intervalMs: "5s" },
+    { name: "database", run, intervalMs: 0 },
+    { name: "database", run, timeoutMs: Number.NaN },
+    { name: "database", run, graceMs: -1 },
+  ])("is refused: %j", (check) => {
+    const health = createHealth();
+    expect(() => Reflect.apply(health.check, health, [check])).toThrow(
+      expect.objectContaining({ code: "invalid_options" }),
+    );
+    health.close();
+  });
+
+  it("fails where it returns no status", async () => {
+    const { health, clock } = make();
+    Reflect.apply(health.check, health, [{ name: "database", run: async () => {} }]);
+    await clock.advance(1);
+    expect(health.snapshot().checks.database).toMatchObject({
+      status: "fail",
+      output: "it returned no status of pass, warn or fail",
+    });
+    health.close();
+  });
+});

@@ -93,9 +93,9 @@ export type TermEnd =
   | "stopped";
 
 export interface StepDownOptions {
-  /** The node that alone may take the lease for the first `reserve` milliseconds. Default: anyone. */
+  /** The node that alone may take the lease at first, for two retry periods. Default: anyone. */
   readonly to?: string;
-  /** How long this node does not campaign again. Default: one lease duration. */
+  /** How long this node does not campaign again, in milliseconds. Default: one lease duration. */
   readonly cooldownMs?: number;
 }
 
@@ -138,7 +138,8 @@ export interface Election {
    * term is lost its signal aborts and `work` must end; only then is the lease released (L4).
    * After a `work` that returned, this node stays away for one retry period, so that others get a turn.
    * Resolves once stopped and released. One `run` at a time. What `work` throws during an abort goes to `onError`.
-   * @throws ParallaxError `already_running`; whatever `work` throws outside an abort, after releasing.
+   * @throws ParallaxError `already_running`, `invalid_options` if `work` is no function; whatever `work` throws outside an
+   * abort, after releasing.
    */
   run(work: (term: Term) => Promise<void>, options?: { readonly signal?: AbortSignal }): Promise<void>;
   /** The leader as last seen, undefined when there is none. */
@@ -164,7 +165,9 @@ export function createElection(options: ElectionOptions): Election {
   const settings = electionSettings(options);
   const { store, clock, nodeId, incarnation } = settings;
   const wake = createWake(clock);
-  const listeners = createListeners<ElectionEvent>(settings.onError);
+  const listeners = createListeners<ElectionEvent>((error) =>
+    report(settings, "a listener of the election failed", error),
+  );
   const figures = createFigures();
   let leader: LeaderInfo | undefined;
   let reign: Reign | undefined;
@@ -220,6 +223,11 @@ export function createElection(options: ElectionOptions): Election {
     nodeId,
     incarnation,
     async run(work, { signal } = {}) {
+      if (typeof work !== "function")
+        throw new ParallaxError(
+          "invalid_options",
+          "running the election: pass the work as a function of the term",
+        );
       if (isRunning) {
         throw new ParallaxError(
           "already_running",

@@ -5,6 +5,7 @@ import {
   ParallaxError,
   type Random,
   randomId,
+  safeOnError,
   systemClock,
   systemRandom,
 } from "@parallax/core";
@@ -49,8 +50,12 @@ export interface ElectionSettings {
 export function electionSettings(options: ElectionOptions): ElectionSettings {
   const { random = systemRandom, replicas = 0, priority = 0, leaseDurationMs = 15_000 } = options;
   const { renewDeadlineMs = (leaseDurationMs * 2) / 3, retryPeriodMs = (leaseDurationMs * 2) / 15 } = options;
-  require(options.nodeId.length > 0, "nodeId is not empty");
-  require(options.incarnation !== "", "incarnation is not empty");
+  const { store, nodeId, incarnation, onMissingRecord = "acquire", overrun = "expire" } = options;
+  require(typeof store?.acquire === "function", "store is a lease store, such as redisLeaseStore(client)");
+  require(isName(nodeId), "nodeId is a text and not empty");
+  require(incarnation === undefined || isName(incarnation), "incarnation is a text and not empty");
+  require(["acquire", "wait"].includes(onMissingRecord), "onMissingRecord is acquire or wait");
+  require(["expire", "exit"].includes(overrun), "overrun is expire or exit");
   require(Number.isFinite(leaseDurationMs), "leaseDurationMs is a finite number");
   require(leaseDurationMs > renewDeadlineMs, "leaseDurationMs > renewDeadlineMs");
   require(renewDeadlineMs > 1.2 * retryPeriodMs, "renewDeadlineMs > 1.2 × retryPeriodMs");
@@ -67,17 +72,17 @@ export function electionSettings(options: ElectionOptions): ElectionSettings {
     });
   }
   return {
-    store: options.store,
-    nodeId: options.nodeId,
-    incarnation: options.incarnation ?? randomId("", random),
+    store,
+    nodeId,
+    incarnation: incarnation ?? randomId("", random),
     leaseDurationMs,
     renewDeadlineMs,
     retryPeriodMs,
     replicas,
     priority,
     watchdog: options.watchdog,
-    onMissingRecord: options.onMissingRecord ?? "acquire",
-    overrun: options.overrun ?? "expire",
+    onMissingRecord,
+    overrun,
     // A third: after one call that hangs there is time for two more.
     callTimeoutMs: renewDeadlineMs / 3,
     abortMarginMs: Math.min(50, renewDeadlineMs / 100),
@@ -87,8 +92,12 @@ export function electionSettings(options: ElectionOptions): ElectionSettings {
     clock: options.clock ?? systemClock,
     random,
     logger,
-    onError: options.onError ?? (() => {}),
+    onError: safeOnError(options.onError ?? (() => {}), logger),
   };
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
 }
 
 function require(holds: boolean, relation: string): void {

@@ -136,7 +136,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     void running()
       .catch((error: unknown) => {
         if (!controller.signal.aborted) failure = { error };
-        else if (!isAbort(error, controller.signal)) settings.onError(error);
+        else if (!isAbort(error, controller.signal)) reportWork(error);
       })
       .finally(() => {
         work = "done";
@@ -144,6 +144,11 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
         end("returned", { cooldownMs: settings.retryPeriodMs });
         wake.nudge();
       });
+  }
+
+  function reportWork(error: unknown): void {
+    logger.warn("the work failed while its term ended", { term: grant.term, error: errorMessage(error) });
+    settings.onError(error);
   }
 
   async function renew(step: HolderStep & { step: "renew" }): Promise<void> {

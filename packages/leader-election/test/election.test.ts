@@ -43,8 +43,8 @@ describe("options", () => {
     [{ leaseDurationMs: Number.NaN }, "leaseDurationMs is a finite number"],
     [{ leaseDurationMs: Number.POSITIVE_INFINITY }, "leaseDurationMs is a finite number"],
     [{ renewDeadlineMs: Number.NaN }, "leaseDurationMs > renewDeadlineMs"],
-    [{ nodeId: "" }, "nodeId is not empty"],
-    [{ incarnation: "" }, "incarnation is not empty"],
+    [{ nodeId: "" }, "nodeId is a text and not empty"],
+    [{ incarnation: "" }, "incarnation is a text and not empty"],
     [{ replicas: -1 }, "replicas is a whole number of 0 or more"],
     [{ priority: 0.5 }, "priority is a whole number of 0 or more"],
   ];

@@ -5,6 +5,7 @@ import {
   noopLogger,
   ParallaxError,
   type Random,
+  safeOnError,
   systemClock,
   systemRandom,
 } from "@parallax/core";
@@ -49,6 +50,7 @@ export interface Settings extends MembershipPreset {
 /** @throws ParallaxError `invalid_options` with the option and what would be right. */
 export function settle(options: MembershipOptions): Settings {
   const { store, nodeId, address, logger = noopLogger } = options;
+  const { onError = (error) => logger.error("membership failed", { error: errorMessage(error) }) } = options;
   const settings: Settings = {
     ...membershipPresets.default,
     ...timings(options),
@@ -62,12 +64,18 @@ export function settle(options: MembershipOptions): Settings {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     logger,
-    onError:
-      options.onError ?? ((error) => logger.error("membership failed", { error: errorMessage(error) })),
+    onError: safeOnError(onError, logger),
   };
   const { checkIntervalMs, timeoutMs, unhealthyThreshold, removeAfterMs } = settings;
-  if (!/^[\w.:@-]{1,200}$/.test(nodeId)) refuse("nodeId", "1 to 200 letters, digits or any of ._:@-");
-  if (address === "") refuse("address", "where other nodes reach this one, such as 10.0.0.1:8080");
+  if (typeof store?.beat !== "function")
+    refuse("store", "where the members are, such as redisMembershipStore(client)");
+  if (typeof nodeId !== "string" || !/^[\w.:@-]{1,200}$/.test(nodeId)) {
+    refuse("nodeId", "1 to 200 letters, digits or any of ._:@-");
+  }
+  if (typeof address !== "string" || address === "")
+    refuse("address", "where other nodes reach this one, such as 10.0.0.1:8080");
+  if (settings.incarnation === "")
+    refuse("incarnation", "a text that is new with each process, or leave it out");
   if (!isCount(checkIntervalMs, 10)) refuse("checkIntervalMs", "a whole number of milliseconds from 10");
   if (!isCount(unhealthyThreshold, 1)) refuse("unhealthyThreshold", "a whole number from 1");
   if (!isCount(removeAfterMs, 0)) refuse("removeAfterMs", "a whole number of milliseconds from 0");

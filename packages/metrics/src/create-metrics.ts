@@ -16,7 +16,9 @@ import type { Figure, Metrics, MetricsOptions } from "./metrics.ts";
  * });
  */
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { processFigures = true, clock = systemClock, onError = () => {} } = options;
+  const { nodeId, processFigures = true, clock = systemClock, onError = () => {} } = options;
+  if (typeof nodeId !== "string" || nodeId === "")
+    throw new ParallaxError("invalid_options", "making metrics: set nodeId to the name of this node");
   const instruments = createInstruments({ processFigures });
   const figures = new Map<string, Figure & { readonly type: "gauge" | "counter" }>();
   let errors = 0;

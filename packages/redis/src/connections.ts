@@ -4,6 +4,7 @@ import {
   noopLogger,
   ParallaxError,
   type Random,
+  safeOnError,
   systemClock,
   systemRandom,
 } from "@parallax/core";
@@ -41,9 +42,19 @@ export function createConnections(where: RedisOptions, options: ConnectionsOptio
 /**
  * The connections of a source. Those of an ioredis client are its duplicates, and closing them leaves the client alone;
  * connections that exist already stay open when what is returned here is closed.
+ *
+ * @throws ParallaxError `invalid_options` for what is neither.
  */
 export function openConnections(source: RedisSource, options: ConnectionsOptions = {}): RedisConnections {
+  checkSource(source);
   return "lease" in source ? borrowed(source) : connectionsOf(clientsLike(source), undefined, options);
+}
+
+function checkSource(source: unknown): void {
+  if (typeof source === "object" && source !== null && ("lease" in source || "duplicate" in source)) return;
+  const message =
+    "connecting to Redis: pass a client of ioredis, as new Redis(url) makes it, or the connections of createConnections";
+  throw new ParallaxError("invalid_options", message);
 }
 
 function connectionsOf(
@@ -51,7 +62,8 @@ function connectionsOf(
   connectionName = "parallax",
   options: ConnectionsOptions,
 ): RedisConnections {
-  const { clock = systemClock, random = systemRandom, logger = noopLogger, onError = () => {} } = options;
+  const { clock = systemClock, random = systemRandom, logger = noopLogger } = options;
+  const onError = safeOnError(options.onError ?? (() => {}), logger);
   const opened = new Map<RedisRole, RedisConnection>();
   let isClosed = false;
 

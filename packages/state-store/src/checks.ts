@@ -9,7 +9,7 @@ const maxIndexedBytes = 512;
 
 /** @throws ParallaxError `invalid_id` */
 export function checkId(collection: string, id: string): void {
-  if (idShape.test(id)) return;
+  if (typeof id === "string" && idShape.test(id)) return;
   const shown = JSON.stringify(id)?.slice(0, 80);
   const message = `naming a record of ${collection} ${shown}: use 1 to 200 letters, digits and . _ - @ # ~ + =`;
   throw new ParallaxError("invalid_id", message, { details: { collection } });

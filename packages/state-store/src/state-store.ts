@@ -4,6 +4,7 @@ import {
   noopLogger,
   ParallaxError,
   type Random,
+  safeOnError,
   systemClock,
   systemRandom,
 } from "@parallax/core";
@@ -52,10 +53,16 @@ const admissionCacheMs = 1000;
 
 /** Opens a state store on a backend. The backend is closed with it. */
 export function createStateStore(options: StateStoreOptions): StateStore {
-  const { backend, bus, defaults = {}, logger = noopLogger, onError = () => {} } = options;
+  const { backend, bus, defaults = {}, logger = noopLogger } = options;
+  const onError = safeOnError(options.onError ?? (() => {}), logger);
   const { timeoutMs = 10_000, batchSize = 32, maxPending = 20_000 } = options;
   const { clock = systemClock, random = systemRandom } = options;
   const { replicas = 0 } = defaults;
+  if (typeof backend?.mutate !== "function") {
+    const message =
+      "opening a state store without a backend: pass memoryRecordBackend(space) or redisRecordBackend(client)";
+    throw new ParallaxError("invalid_value", message);
+  }
   checkWhole("invalid_value", "the time-out", timeoutMs, 1, maxRepeatMs);
   checkWhole("invalid_value", "the size of a batch", batchSize, 1, 1000);
   checkWhole("invalid_value", "the number of replicas", replicas, 0, 100);
@@ -78,7 +85,7 @@ export function createStateStore(options: StateStoreOptions): StateStore {
     replicas,
     limits: { ...defaultLimits, ...options.limits },
     nextId: createRequestIds(random),
-    reading: (read) => retrying(read, retry),
+    reading: (read) => (closing ? Promise.reject(closedError()) : retrying(read, retry)),
     onError(error) {
       logger.error("reading a record failed, it is left out", { error });
       onError(error);
@@ -134,6 +141,10 @@ function createCollection<Value extends Fields>(
     },
     keyOf: (id) => backend.keyOf(layout.collection, id),
   };
+}
+
+function closedError(): ParallaxError<"store_closed"> {
+  return new ParallaxError("store_closed", "reading from a state store that is closed; open another");
 }
 
 /** An event names a record by its id alone, so a topic belongs to one collection. */

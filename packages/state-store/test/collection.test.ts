@@ -42,6 +42,14 @@ describe("a collection", () => {
     return store(options).collection({ name: "thing", schema, indexes: ["status"], final, topic: "thing" });
   }
 
+  it("answers nothing once it is closed", async () => {
+    const closed = store();
+    const all = closed.collection({ name: "thing", schema });
+    await closed.close();
+    for (const call of [() => all.get("a"), () => all.create("a", { status: "open", note: "" }), closed.time])
+      await expect(call()).rejects.toMatchObject({ code: "store_closed" });
+  });
+
   it("refuses bad input before anything is sent", async () => {
     const limits = { recordBytes: 100, depositBytes: 10, eventBytes: 50 };
     const all = things({ limits });
@@ -53,6 +61,7 @@ describe("a collection", () => {
     const many = Object.fromEntries(Array.from({ length: 1001 }, (_, at) => [at, ""]));
     const refused: [string, () => Promise<unknown>][] = [
       ["invalid_id", () => all.create("", open)],
+      ["invalid_id", () => all.create(untyped(null), open)],
       ["invalid_id", () => all.get("a:inbox")],
       ["invalid_id", () => all.update("a{b}", {})],
       ["invalid_id", () => all.getMany(["a", "b c"])],
