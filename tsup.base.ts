@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "tsup";
+import { thirdPartyNotices } from "./scripts/third-party-notices.mjs";
 
 type TsupConfig = ReturnType<typeof defineConfig>;
 type Manifest = { bin?: unknown; exports: Record<string, string | { "@parallax/source"?: string }> };
@@ -27,7 +28,14 @@ export function library(
     // The oldest supported Node has no `await using`: the target makes esbuild compile it down.
     target: "node20.19",
     platform: "node",
-    ...(bundled ? { noExternal: [/./], splitting: true, banner: { js: requireBanner } } : {}),
+    ...(bundled
+      ? {
+          noExternal: [/./],
+          splitting: true,
+          banner: { js: requireBanner },
+          esbuildPlugins: [thirdPartyNotices(directory)],
+        }
+      : {}),
     // tsc writes the declarations, see tsconfig.build.json.
     dts: false,
     sourcemap: true,

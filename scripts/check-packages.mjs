@@ -1,5 +1,5 @@
 // Looks at the packages as their users get them: packed, linted, installed together in an empty project, and with the
-// first TypeScript snippet of each README type-checked and run there.
+// TypeScript snippets of each README type-checked there, and the first one run.
 //
 //   node scripts/check-packages.mjs lint DIRECTORY    packs into the directory; publint and attw
 //   node scripts/check-packages.mjs use DIRECTORY     installs and runs what lint has packed there
@@ -47,6 +47,26 @@ async function forEachPackage(check) {
   return results.flat();
 }
 
+/**
+ * What a package lacks, or should not bring.
+ *
+ * @param {Package} published
+ * @param {readonly string[]} files
+ */
+function contentProblems({ manifest }, files) {
+  const needed = ["LICENSE", "README.md", "package.json"].map((name) => `package/${name}`);
+  const lacking = needed.filter((file) => !files.includes(file));
+  const odd = files.filter((file) => !needed.includes(file) && !/^package\/(dist|bin)\//.test(file));
+  const facts = ["description", "keywords", "homepage", "bugs", "repository"].filter(
+    (key) => !(key in manifest),
+  );
+  return [
+    ...lacking.map((file) => `its package has no ${file}`),
+    ...odd.map((file) => `its package has ${file}, which does not belong there`),
+    ...facts.map((key) => `its package.json has no ${key}`),
+  ];
+}
+
 /** @param {string} directory */
 async function lint(directory) {
   const filters = packages.flatMap(({ manifest }) => ["--filter", manifest.name]);
@@ -59,6 +79,7 @@ async function lint(directory) {
       content.buffer.slice(content.byteOffset, content.byteOffset + content.byteLength)
     );
     const { messages, pkg } = await publint({ pack: { tarball: archive }, strict: true });
+    const listed = await run("tar", ["tzf", file]);
     const types = await run(join(root, "node_modules/.bin/attw"), [
       file,
       "--profile",
@@ -66,6 +87,7 @@ async function lint(directory) {
       "--no-color",
     ]);
     return [
+      ...contentProblems(published, listed.output.trim().split("\n")),
       ...messages.map((message) => `publint: ${formatMessage(message, pkg, { color: false })}`),
       ...(types.ok ? [] : [`attw: ${types.output}`]),
     ];
@@ -73,29 +95,13 @@ async function lint(directory) {
 }
 
 /**
- * The first TypeScript snippet of a README, if there is one.
+ * The TypeScript snippets of the README in a folder.
  *
- * @param {string} readme
+ * @param {string} folder
  */
-const firstSnippet = (readme) => /^```ts\b[^\n]*\n([\s\S]*?)^```/m.exec(readme)?.[1];
-
-/**
- * The snippet that a package's README shows first, or why there is none.
- *
- * @param {Package} published
- * @returns {{ snippet: string } | { problem: string } | undefined} undefined for a program, which needs no snippet
- */
-function readmeSnippet({ folder, manifest }) {
-  /** @type {string} */
-  let readme;
-  try {
-    readme = readFileSync(join(root, folder, "README.md"), "utf8");
-  } catch {
-    return { problem: "has no README.md" };
-  }
-  const snippet = firstSnippet(readme);
-  if (snippet !== undefined) return { snippet };
-  return manifest.bin === undefined ? { problem: "README.md has no ```ts snippet to run" } : undefined;
+function snippetsOf(folder) {
+  const readme = readFileSync(join(root, folder, "README.md"), "utf8");
+  return [...readme.matchAll(/^```ts\b[^\n]*\n([\s\S]*?)^```/gm)].map(([, snippet = ""]) => snippet);
 }
 
 /**
@@ -140,13 +146,13 @@ async function installAll(project, directory) {
  * @param {Package} published
  */
 async function runSnippet(project, published) {
-  const found = readmeSnippet(published);
+  const [snippet] = snippetsOf(published.folder);
   /** @type {string[]} */
   const problems = [];
-  if (found !== undefined && "problem" in found) problems.push(found.problem);
-  if (found !== undefined && "snippet" in found) {
+  if (snippet === undefined) problems.push("README.md has no ```ts snippet to run");
+  else {
     const name = published.folder.replace("/", "-");
-    const { code } = await transform(found.snippet, { loader: "ts", format: "esm", target: "node20.19" });
+    const { code } = await transform(snippet, { loader: "ts", format: "esm", target: "node20.19" });
     writeFileSync(join(project, `${name}.mjs`), code);
     const ran = await run(process.execPath, [`${name}.mjs`], { cwd: project, timeoutMs: snippetTimeoutMs });
     if (!ran.ok) problems.push(`the README's first snippet failed:\n${ran.output}`);
@@ -168,12 +174,10 @@ async function runSnippet(project, published) {
  * @param {string} project
  */
 async function checkTypes(project) {
-  const frontPage = firstSnippet(readFileSync(join(root, "README.md"), "utf8"));
-  if (frontPage !== undefined) writeFileSync(join(project, "front-page.mts"), frontPage);
-  for (const published of packages) {
-    const found = readmeSnippet(published);
-    if (found === undefined || "problem" in found) continue;
-    writeFileSync(join(project, `${published.folder.replace("/", "-")}.mts`), found.snippet);
+  for (const folder of [".", ...packages.map((published) => published.folder)]) {
+    const name = folder === "." ? "front-page" : folder.replace("/", "-");
+    for (const [index, snippet] of snippetsOf(folder).entries())
+      writeFileSync(join(project, `${name}-${index}.mts`), snippet);
   }
   /** @type {string[]} */
   const problems = [];

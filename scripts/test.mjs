@@ -71,6 +71,7 @@ async function sourceGates() {
   await gate("types", types);
   await gate("import direction", () => script("check-imports.mjs"));
   await gate("style", () => script("check-style.mjs"));
+  await gate("documents", () => script("check-docs.mjs"));
   await gate("unused code and dependencies", () =>
     tool("knip", "--no-progress", "--treat-config-hints-as-errors"),
   );

@@ -1,4 +1,5 @@
-// Swagger UI, beside the code that serves it under /docs: it is not a dependency, so that it brings nothing along.
+// Swagger UI, beside the code that serves it under /docs: it is not a dependency, so that it brings nothing along. And the
+// licence of this package, which pnpm leaves out of a package that has a file of that name somewhere.
 import { cpSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -13,3 +14,4 @@ for (const file of [
   "NOTICE",
 ])
   cpSync(join(source, file), join(target, file));
+cpSync(join(import.meta.dirname, "../../LICENSE"), join(import.meta.dirname, "LICENSE"));
