@@ -224,6 +224,7 @@ export function createEventBus(options: EventBusOptions): EventBus {
       },
       onClose() {
         feed.remove(member);
+        if (feed.size === 0) feeds.delete(topic);
         closers.delete(member.close);
       },
     });

@@ -33,7 +33,9 @@ export async function* iterateItems(
   options: IterateOptions & { readonly closed: AbortSignal; readonly onOverflowGap: () => void },
 ): AsyncGenerator<Item, void, undefined> {
   const { closed, onOverflowGap, limit = 1024, overflow = "error" } = options;
-  const signal = options.signal ? AbortSignal.any([options.signal, closed]) : closed;
+  // Not `AbortSignal.any`: what it makes from a signal that lives long is kept as long, on Node 20.
+  const ending = new AbortController();
+  const { signal } = ending;
   const buffer: Item[] = [];
   const dropped = new Map<number, Gap>();
   let failure: ParallaxError | undefined;
@@ -69,7 +71,11 @@ export async function* iterateItems(
     }
     wake();
   }, room);
-  const forget = onAbort(signal, () => wake());
+  const end = (): void => {
+    ending.abort();
+    wake();
+  };
+  const forget = [options.signal, closed].map((given) => onAbort(given, end));
   try {
     while (!signal.aborted) {
       const item = next();
@@ -78,7 +84,8 @@ export async function* iterateItems(
       else await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
-    forget();
+    for (const forgetOne of forget) forgetOne();
+    ending.abort();
     subscription.close();
     reconsider();
   }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { isParallaxError } from "@parallax/core";
 import { createVirtualClock } from "@parallax/testing";
 import { describe, expect, it, vi } from "vitest";
@@ -49,6 +50,20 @@ describe("iterating", () => {
     await publish(bus, 3);
     controller.abort();
     expect(await labels).toEqual(["1", "2", "3"]);
+  });
+
+  it("leaves nothing behind at a signal that outlives it", async () => {
+    const any = vi.spyOn(AbortSignal, "any");
+    const bus = makeBus();
+    const { signal } = new AbortController();
+    for (let round = 0; round < 3; round += 1) {
+      const items = await begin(bus, { signal });
+      await items.return?.();
+    }
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    // Node 20 keeps what `any` makes for as long as its sources live.
+    expect(any).not.toHaveBeenCalled();
+    any.mockRestore();
   });
 
   it("ends when the bus is closed", async () => {
