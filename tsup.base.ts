@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig } from "tsup";
-import { thirdPartyNotices } from "./scripts/third-party-notices.mjs";
+import { thirdPartyNotices } from "./tsup.notices.ts";
 
 type TsupConfig = ReturnType<typeof defineConfig>;
 type Manifest = { bin?: unknown; exports: Record<string, string | { "@parallax/source"?: string }> };

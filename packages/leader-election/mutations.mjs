@@ -210,8 +210,8 @@ export const mutations = [
   ),
   campaign(
     "own deadline around a look",
-    'await withDeadline(store.read(), { clock, timeoutMs, what: "reading the lease" })',
-    "await store.read()",
+    "await withDeadline(sent, { clock, timeoutMs, what })",
+    "await sent",
   ),
   campaign(
     "own deadline around an acquisition",

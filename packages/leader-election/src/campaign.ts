@@ -9,7 +9,7 @@ import {
 } from "./candidate.ts";
 import type { ElectionSettings } from "./options.ts";
 import type { Grant } from "./reign.ts";
-import type { LeaseReading } from "./store.ts";
+import type { CallBounds, LeaseReading } from "./store.ts";
 import type { Wake } from "./wake.ts";
 
 /** What a campaign shares with the rest of its election. */
@@ -59,10 +59,14 @@ export function createCampaign(context: CampaignContext): Campaign {
     if (wake.takeHint() && !isStopped()) await wake.sleep(random.next() * jitterMs);
   }
 
-  async function look(): Promise<void> {
+  /** One call, and what it shows as of before it was sent (T1). */
+  async function watched(what: string, call: (bounds: CallBounds) => Promise<LeaseReading>): Promise<void> {
     const sentAt = clock.mark();
-    see(await withDeadline(store.read(), { clock, timeoutMs, what: "reading the lease" }), sentAt);
+    const sent = call({ deadlineMs: timeoutMs, replicas: 0 });
+    see(await withDeadline(sent, { clock, timeoutMs, what }), sentAt);
   }
+
+  const look = (): Promise<void> => watched("reading the lease", (bounds) => store.read(bounds));
 
   async function take(step: CandidateStep & { step: "take" }): Promise<Grant | undefined> {
     const { leaseDurationMs, priority, replicas } = settings;
@@ -93,25 +97,20 @@ export function createCampaign(context: CampaignContext): Campaign {
     return { term, reading, replicas: acknowledged, sentAt };
   }
 
-  async function dropGhost(term: number): Promise<void> {
-    const sentAt = clock.mark();
+  function dropGhost(term: number): Promise<void> {
     const request = { nodeId, incarnation, term, reservedFor: undefined, reserveMs: 0 };
-    const sent = store.release(request, { deadlineMs: timeoutMs, replicas: 0 });
-    see(
-      await withDeadline(sent, { clock, timeoutMs, what: "releasing a lease that was granted unseen" }),
-      sentAt,
-    );
+    const what = "releasing a lease that was granted unseen";
+    return watched(what, (bounds) => store.release(request, bounds));
   }
 
-  async function markLoss(): Promise<void> {
-    const sentAt = clock.mark();
-    const sent = store.markLoss({ termsGranted: state.termsGranted });
-    see(await withDeadline(sent, { clock, timeoutMs, what: "marking the loss of the lease" }), sentAt);
+  function markLoss(): Promise<void> {
+    const { termsGranted } = state;
+    return watched("marking the loss of the lease", (bounds) => store.markLoss({ termsGranted }, bounds));
   }
 
   async function challenge(since: TimeMark): Promise<void> {
     if (coolingMs() > 0 || !shouldChallenge(state, settings, clock.elapsedAtLeast(since))) return;
-    const sent = store.challenge({ nodeId, priority: settings.priority });
+    const sent = store.challenge({ nodeId, priority: settings.priority }, { deadlineMs: timeoutMs });
     await withDeadline(sent, { clock, timeoutMs, what: "challenging the leader" });
   }
 

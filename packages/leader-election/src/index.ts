@@ -17,6 +17,7 @@ export type {
   AcquireOutcome,
   AcquireRequest,
   CallBounds,
+  CallDeadline,
   Holder,
   LeaseReading,
   LeaseRecord,

@@ -20,7 +20,7 @@ import {
   releaseScript,
   renewScript,
 } from "./redis-scripts.ts";
-import type { CallBounds, LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
+import type { CallBounds, CallDeadline, LeaseReading, LeaseRecord, LeaseStore } from "./store.ts";
 
 /** Options of {@link redisLeaseStore}. */
 export interface RedisLeaseStoreOptions {
@@ -61,7 +61,7 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
   async function call(
     script: Script,
     args: readonly (string | number)[],
-    bounds?: CallBounds,
+    bounds?: CallDeadline | CallBounds,
   ): Promise<Answer> {
     if (isClosed) throw storeClosed(script.name);
     const tags = script.readOnly ? ["", ""] : [randomId("", random), randomId("", random)];
@@ -71,8 +71,8 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
   }
 
   return {
-    async read() {
-      return (await call(readScript, [])).reading;
+    async read(bounds) {
+      return (await call(readScript, [], bounds)).reading;
     },
     async acquire(request, bounds) {
       const { nodeId, incarnation, basis, expected, lineage, leaseDurationMs, aboveTerm, termsGranted } =
@@ -93,8 +93,8 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
       const { outcome, reading, replicas } = await call(renewScript, args, bounds);
       return outcome === "renewed" ? { outcome, reading, replicas } : { outcome: "lost", reading };
     },
-    async markLoss({ termsGranted }) {
-      return (await call(markLossScript, [termsGranted])).reading;
+    async markLoss({ termsGranted }, bounds) {
+      return (await call(markLossScript, [termsGranted], bounds)).reading;
     },
     async release({ incarnation, term, reservedFor = "", reserveMs }, bounds) {
       return (await call(releaseScript, [incarnation, term, reservedFor, reserveMs], bounds)).reading;
@@ -103,8 +103,8 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
       const { reading, replaced } = await call(deposeScript, [nodeId, incarnation], bounds);
       return { deposed: leaseHolder({ ...reading, record: replaced }), reading };
     },
-    async challenge({ nodeId, priority }) {
-      await call(challengeScript, [nodeId, priority]);
+    async challenge({ nodeId, priority }, bounds) {
+      await call(challengeScript, [nodeId, priority], bounds);
     },
     subscribe: (onHint) => connections.subscriber.listen([hintChannel], onHint, onHint),
     async [Symbol.asyncDispose]() {
@@ -115,9 +115,10 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
 }
 
 /** Half of the time is for the script, half for the replicas. */
-function callOptions(bounds: CallBounds | undefined): CallOptions {
+function callOptions(bounds: CallDeadline | CallBounds | undefined): CallOptions {
   if (!bounds) return {};
-  const { deadlineMs, replicas } = bounds;
+  const { deadlineMs } = bounds;
+  const replicas = "replicas" in bounds ? bounds.replicas : 0;
   if (replicas === 0) return { deadlineMs };
   return { deadlineMs, replicas, replicaTimeoutMs: Math.max(1, Math.min(1000, Math.floor(deadlineMs / 2))) };
 }

@@ -117,7 +117,7 @@ export interface ReleaseRequest extends Holder {
  */
 export interface LeaseStore {
   /** Reads without changing. */
-  read(): Promise<LeaseReading>;
+  read(options?: CallDeadline): Promise<LeaseReading>;
   /** Grants `max(last + 1, store time in ms, aboveTerm + 1)` if the basis holds (L1, L2), atomically. */
   acquire(request: AcquireRequest, options: CallBounds): Promise<AcquireOutcome>;
   /**
@@ -129,7 +129,7 @@ export interface LeaseStore {
    * Puts a placeholder where there is no record, and changes nothing else. A candidate waits for a lease from *this* loss:
    * a record that comes back and is lost again meanwhile cannot be mistaken for the first loss.
    */
-  markLoss(request: { readonly termsGranted: number }): Promise<LeaseReading>;
+  markLoss(request: { readonly termsGranted: number }, options?: CallDeadline): Promise<LeaseReading>;
   /** Writes the tombstone if the lease is still the holder's; otherwise changes nothing. */
   release(request: ReleaseRequest, options: CallBounds): Promise<LeaseReading>;
   /** Writes a tombstone with a higher term over whatever is there. */
@@ -138,13 +138,23 @@ export interface LeaseStore {
     options: CallBounds,
   ): Promise<{ readonly deposed: LeaseRecord | undefined; readonly reading: LeaseReading }>;
   /** A candidate with a priority above the holder's makes itself known. */
-  challenge(request: { readonly nodeId: string; readonly priority: number }): Promise<void>;
+  challenge(
+    request: { readonly nodeId: string; readonly priority: number },
+    options?: CallDeadline,
+  ): Promise<void>;
   /** Hints that something changed. May be lost, doubled or late: timers are the truth (L6). */
   subscribe(onHint: () => void): Unsubscribe;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export interface CallBounds {
+/** How long a call may take. */
+export interface CallDeadline {
+  /** Milliseconds after which the call rejects, with what it knows by then. */
   readonly deadlineMs: number;
+}
+
+/** How long a change may take, and who has to have it. */
+export interface CallBounds extends CallDeadline {
+  /** Replicas that must acknowledge it for it to count, as the outcome says. */
   readonly replicas: number;
 }

@@ -1,3 +1,4 @@
+import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { createElection, type ElectionOptions } from "../src/index.ts";
 import { memoryLeaseSpace, memoryLeaseStore } from "../src/memory.ts";
@@ -53,6 +54,22 @@ describe("an election that is used wrongly", () => {
     expect(() => Reflect.apply(redisLeaseStore, undefined, [client])).toThrow(
       expect.objectContaining({ code: "invalid_options" }),
     );
+  });
+
+  it("says that there is no Redis, within the time of a call", async () => {
+    const errors: unknown[] = [];
+    const stop = new AbortController();
+    const election = createElection({
+      store: redisLeaseStore(new Redis("redis://127.0.0.1:1", { lazyConnect: true })),
+      nodeId: "a",
+      leaseDurationMs: 900,
+      onError(error) {
+        errors.push(error);
+        stop.abort();
+      },
+    });
+    await election.run(async () => {}, { signal: stop.signal });
+    expect(errors[0]).toMatchObject({ code: "redis_unavailable" });
   });
 
   it("leads although listeners and onError throw", async () => {

@@ -1,14 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Plugin } from "esbuild";
 
 /**
  * An esbuild plugin for what is bundled with its dependencies: their licences ask for their text to come along, so it is
  * written to `dist/THIRD-PARTY-NOTICES.txt`. A dependency without such a text fails the build.
- *
- * @param {string} directory Of the package.
- * @returns {import("esbuild").Plugin}
  */
-export function thirdPartyNotices(directory) {
+export function thirdPartyNotices(directory: string): Plugin {
   return {
     name: "third-party-notices",
     setup(build) {
@@ -27,21 +25,15 @@ export function thirdPartyNotices(directory) {
   };
 }
 
-/**
- * The folder of the package that a file belongs to.
- *
- * @param {string} file
- * @returns {string}
- */
-function packageOf(file) {
+/** The folder of the package that a file belongs to. */
+function packageOf(file: string): string {
   const folder = dirname(file);
   const path = join(folder, "package.json");
   const isPackage = existsSync(path) && "version" in JSON.parse(readFileSync(path, "utf8"));
   return isPackage ? folder : packageOf(folder);
 }
 
-/** @param {string} folder */
-function notice(folder) {
+function notice(folder: string): string {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   const text = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
   if (text === undefined) throw new Error(`bundling ${name}: it has no text of its licence (${license})`);
