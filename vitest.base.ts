@@ -28,6 +28,8 @@ export function project(directory: string): UserWorkspaceConfig {
       include: ["test/**/*.test.ts"],
       environment: "node",
       testTimeout: 30_000,
+      // The second that is its default is not enough for a program to start on a busy machine.
+      expect: { poll: { timeout: 20_000 } },
       hookTimeout: 60_000,
     },
   });
