@@ -82,6 +82,7 @@ export function createMemorySpace(): MemorySpace {
   };
 }
 
+/** The backends of one node in a space that the nodes of this process share; its state ends with the process. */
 export function memoryBackends(space: MemorySpace): Backends {
   return {
     kind: "memory",
@@ -99,6 +100,7 @@ export function memoryBackends(space: MemorySpace): Backends {
   };
 }
 
+/** The backends of one node on the Redis that the configuration names. Connections are made when they are first needed. */
 export function redisBackends(config: Config, logger: Logger, onError: (error: unknown) => void): Backends {
   const { cluster, keyPrefix, durability, partitions } = config.redis;
   const { renewDeadlineMs } = config.highAvailability.leaderElection;

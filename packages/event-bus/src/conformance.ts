@@ -19,6 +19,7 @@ export interface TopicLogBackend {
   drop(): Promise<void>;
 }
 
+/** What the log under test has. */
 export interface TopicLogCapabilities {
   /** How many partitions a topic has. */
   readonly partitions: number;

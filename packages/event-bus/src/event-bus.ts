@@ -74,17 +74,24 @@ export type Cursor = string;
 /** Where a subscription begins. `start` is the oldest event that the log still has. */
 export type From = "now" | "start" | { readonly cursor: Cursor };
 
+/** Options of {@link EventBus.subscribe}. */
 export interface SubscribeOptions {
+  /** Where to begin. Default `now`. */
   readonly from?: From;
   /** Called with what the listener throws, or its promise is rejected with; the subscription goes on. */
   readonly onError?: (error: unknown) => void;
 }
 
+/** One subscription to a topic, until it is closed. */
 export interface Subscription {
-  /** Resolves once the subscription is live: what is appended from then on will be delivered or reported as a gap. */
+  /**
+   * Resolves once the subscription is live: what is appended from then on will be delivered or reported as a gap.
+   * @throws ParallaxError `closed` if it is closed before
+   */
   readonly ready: Promise<void>;
   /** Where to continue. */
   cursor(): Cursor;
+  /** Ends it: the listener is not called any more. Harmless when called again. */
   close(): void;
 }
 
@@ -94,11 +101,15 @@ export interface NodeMessage {
   readonly [field: string]: unknown;
 }
 
+/** Figures of this process, since the bus was made. */
 export interface EventBusStats {
-  /** Seconds from publishing to our own delivery, over the last minutes: quantiles for the summary. */
+  /** Milliseconds from publishing to our own delivery; `quantile(q)` over the last five minutes, NaN without samples. */
   readonly syncLatencyMs: { readonly count: number; readonly sumMs: number; quantile(q: number): number };
+  /** Gaps that were handed out, by reason. */
   readonly gaps: Readonly<Record<Gap["reason"], number>>;
+  /** Events that were handed to listeners, each counted once a subscription. */
   readonly delivered: number;
+  /** Appends that the store has acknowledged. */
   readonly published: number;
   /** Whether every live subscription was at the log's top at its last check (E2). */
   readonly live: boolean;
@@ -143,26 +154,30 @@ export interface EventBus {
   send(nodeId: string, message: NodeMessage): Promise<void>;
   /** Receives hints for `nodeId`. @throws ParallaxError `invalid_node`, `invalid_options` if there is no listener, `closed` */
   receive(nodeId: string, listener: Listener<NodeMessage>): Unsubscribe;
+  /** Figures for metrics, worked out at the call. */
   stats(): EventBusStats;
   /**
    * Told by the state store what it appends, so that sync latency covers records too: the events' tags, and `clock.now()`
    * from before the write. Call it before the write: the delivery may be faster than the write's answer.
    */
   sent(topic: string, tags: readonly string[], sentAt: number): void;
+  /** Ends all subscriptions and iterations, appends what waits (at most 5 s), and closes the store. Harmless when called again. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Options of {@link createEventBus}. */
 export interface EventBusOptions {
   /** Where the logs are. The bus closes it. */
   readonly store: TopicLog;
   /** Publishes of one tick travel together, up to this many. Default 128. */
   readonly batchSize?: number;
-  /** How often the position is compared with the log's top (E2). Default 5000. */
+  /** Milliseconds within which a dead channel is found: how often the position is compared with the log's top (E2). Default 5000. */
   readonly checkIntervalMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  /** Receives failures that the bus tries again after, and what listeners throw. Default: the log. */
   readonly onError?: (error: unknown) => void;
 }
 

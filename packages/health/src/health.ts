@@ -30,10 +30,11 @@ export interface CheckOptions {
    * then), `warning` only degrades it.
    */
   readonly severity?: "critical" | "warning";
-  /** Default 0. */
+  /** Milliseconds for which a critical check may fail before readiness goes. Default 0. */
   readonly graceMs?: number;
 }
 
+/** Options of `createHealth`. */
 export interface HealthOptions {
   readonly clock?: Clock;
   readonly logger?: Logger;

@@ -20,16 +20,17 @@ import type { LeaseWatchdog } from "./watchdog.ts";
 
 /** Options of {@link createElection}. Relations are checked: `leaseDurationMs > renewDeadlineMs > 1.2 × retryPeriodMs > 0`. */
 export interface ElectionOptions {
+  /** Where the lease is kept: `memoryLeaseStore(space)` or `redisLeaseStore(client)`. Stays open after `run`. */
   readonly store: LeaseStore;
   /** This node's name, shown to people. Identity is the name and a random incarnation (L5). */
   readonly nodeId: string;
   /** Shared with membership where both are used. Default: random. */
   readonly incarnation?: string;
-  /** How long a lease lasts in the store without a renewal. Default 15 000. */
+  /** Milliseconds that a lease lasts in the store without a renewal. Default 15 000. */
   readonly leaseDurationMs?: number;
-  /** How long the holder trusts its last acknowledged renewal. Default 2/3 of the lease. */
+  /** Milliseconds for which the holder trusts its last acknowledged renewal. Default 2/3 of the lease. */
   readonly renewDeadlineMs?: number;
-  /** The wait between renewals. Default 2/15 of the lease. */
+  /** Milliseconds between renewals. Default 2/15 of the lease. */
   readonly retryPeriodMs?: number;
   /** Replicas that must acknowledge a renewal before it counts (L3). Default 0. */
   readonly replicas?: number;
@@ -49,7 +50,7 @@ export interface ElectionOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
-  /** Receives failures of the background loop that are retried. */
+  /** Receives failures of the background loop that are retried, what listeners throw, and what `work` throws while its term ends. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -92,6 +93,7 @@ export type TermEnd =
   | "reissued"
   | "stopped";
 
+/** How {@link Election.stepDown} gives the lease up. */
 export interface StepDownOptions {
   /** The node that alone may take the lease at first, for two retry periods. Default: anyone. */
   readonly to?: string;
@@ -146,6 +148,7 @@ export interface Election {
   leader(): LeaderInfo | undefined;
   /** The current valid term of this node. */
   term(): Term | undefined;
+  /** Calls `listener` with each event, in order. */
   subscribe(listener: Listener<ElectionEvent>): Unsubscribe;
   /**
    * Gives the lease up: aborts the term, waits for its work, writes the tombstone. Where the store cannot be reached the
@@ -153,8 +156,12 @@ export interface Election {
    * @throws ParallaxError `not_leader`; `invalid_options` if `to` is this node.
    */
   stepDown(options?: StepDownOptions): Promise<void>;
-  /** Fences the holder, whoever and wherever it is, with a tombstone of a higher term. */
+  /**
+   * Fences the holder, whoever and wherever it is, with a tombstone of a higher term. The one operation after which two valid
+   * terms may overlap, where the holder cannot be reached. @throws ParallaxError `timeout` (outcome unknown), and the store's.
+   */
   depose(): Promise<DeposeResult>;
+  /** Figures for metrics and health, worked out at the call. */
   stats(): ElectionStats;
   readonly nodeId: string;
   readonly incarnation: string;

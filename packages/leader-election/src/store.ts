@@ -64,6 +64,7 @@ export interface LeaseReading {
  */
 export type AcquireBasis = "tombstone" | "expired" | "vacant" | "waited";
 
+/** A candidate's wish for a term, and what it rests on. */
 export interface AcquireRequest extends Holder {
   readonly basis: AcquireBasis;
   /** The record that the decision rests on, or undefined for its absence. */
@@ -78,6 +79,7 @@ export interface AcquireRequest extends Holder {
   readonly priority: number;
 }
 
+/** Whether a term was granted; the reading shows the record as it is then. */
 export type AcquireOutcome =
   | {
       readonly outcome: "granted";
@@ -87,6 +89,7 @@ export type AcquireOutcome =
     }
   | { readonly outcome: "refused"; readonly reading: LeaseReading };
 
+/** A holder's renewal. */
 export interface RenewRequest extends Holder {
   readonly term: number;
   readonly leaseDurationMs: number;
@@ -100,11 +103,13 @@ export interface RenewRequest extends Holder {
   readonly reassert: boolean;
 }
 
+/** Whether the lease was extended; the reading shows the record as it is then. */
 export type RenewOutcome =
   | { readonly outcome: "renewed"; readonly reading: LeaseReading; readonly replicas: number }
   /** Someone else's term, or a tombstone, at or above ours. */
   | { readonly outcome: "lost"; readonly reading: LeaseReading };
 
+/** The end of a term, by its holder; `reservedFor` alone may take the lease for `reserveMs`. */
 export interface ReleaseRequest extends Holder {
   readonly term: number;
   readonly reservedFor: string | undefined;

@@ -14,11 +14,14 @@ export interface MemberReport {
   readonly facts: Readonly<Record<string, string | number | boolean | readonly string[]>>;
 }
 
+/** A member as the store shows it. */
 export interface Member {
   readonly id: string;
   /** Random per process; an ended one never returns (M6). */
   readonly incarnation: string;
+  /** Where others reach it. */
   readonly address: string;
+  /** Where it runs, as it said itself. */
   readonly zone: string | undefined;
   readonly status: MemberStatus;
   /** Store time of its join and of its last acknowledged beat, in epoch ms. */
@@ -67,28 +70,34 @@ export type MembershipEvent =
   | { readonly type: "cut-off" }
   | { readonly type: "back" };
 
+/** Options of `createMembership`. */
 export interface MembershipOptions {
+  /** Where the members are kept: `memoryMembershipStore(space)` or `redisMembershipStore(client)`. Stays open after `run`. */
   readonly store: MembershipStore;
+  /** This node's name, unique in the cluster: 1 to 200 letters, digits or any of `._:@-`. */
   readonly nodeId: string;
+  /** Of the first life of this process; shared with an election where both are used. Default: random (M6). */
   readonly incarnation?: string;
   /** Where others reach this node: `10.0.0.1:8080`. */
   readonly address: string;
+  /** Shown to others. Default: none. */
   readonly zone?: string;
-  /** The time between beats. Default 5000. */
+  /** Milliseconds between beats, at least 10. Default 5000. */
   readonly checkIntervalMs?: number;
-  /** Bounds one beat; shorter than the interval. Default 3000. */
+  /** Milliseconds that bound one request; shorter than the interval. Default 3000. */
   readonly timeoutMs?: number;
   /** Missed intervals until a member fails. Default 3. */
   readonly unhealthyThreshold?: number;
-  /** How long a failed member stays listed. Default 10 minutes. */
+  /** Milliseconds for which a failed member stays listed. Default 600 000, ten minutes. */
   readonly removeAfterMs?: number;
-  /** Asked before each beat. */
+  /** Asked before each beat; at most 4 KiB as JSON, else the one before is sent. Default: nothing to say. */
   readonly report?: () => MemberReport;
   /** M7: whether all roles and partitions of this node work; a beat is withheld while it says no. Default: yes. */
   readonly vouch?: () => boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
+  /** Receives failures that are tried again, and what listeners throw. Default: the log. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -102,11 +111,11 @@ export interface Membership {
   readonly incarnation: string;
   /** Joins, beats and sweeps until `signal` aborts, then leaves. @throws ParallaxError `replaced` when a newer process with this id and another address took over. */
   run(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Resolves after the first acknowledged join. */
+  /** Resolves after the first acknowledged join. @throws ParallaxError `not_running` once `run` has ended. */
   joined(): Promise<void>;
-  /** The newest view, undefined before the first. */
+  /** The newest view that this node has seen, undefined before the first. */
   view(): View | undefined;
-  /** Reads the view afresh from the store. */
+  /** Reads the view afresh from the store. @throws ParallaxError `timeout`, and the store's. */
   refresh(): Promise<View>;
   /** Whether `incarnation` has provably ended: left, failed, replaced or removed, and not merely unknown. */
   hasEnded(incarnation: string): Promise<boolean>;
@@ -115,10 +124,11 @@ export interface Membership {
    * False, and nothing changes, while it is a member. Call it only once it has been absent for a full time-out.
    */
   declareEnded(incarnation: string): Promise<boolean>;
-  /** Sends a beat now: a change of role or capacity is reported at once. */
+  /** Sends a beat now: a change of role or capacity is reported at once. @throws ParallaxError `not_running`, and the store's. */
   beat(): Promise<void>;
-  /** Announces that this member takes no new work. `id` of another member drains that one. */
+  /** Announces that this member takes no new work. `id` of another member drains that one. @throws ParallaxError `unknown_member`. */
   drain(id?: string): Promise<void>;
+  /** Calls `listener` with each event, in order. */
   subscribe(listener: Listener<MembershipEvent>): Unsubscribe;
   /** Milliseconds since the last acknowledged beat, at most (T3). */
   unacknowledgedMs(): number;

@@ -50,6 +50,7 @@ export interface MemoryMembershipSpace {
   subscribe(onHint: () => void): () => void;
 }
 
+/** Makes the members of one cluster in memory. Hand the same space to the stores of all its nodes. */
 export function memoryMembershipSpace(options: MemoryMembershipSpaceOptions = {}): MemoryMembershipSpace {
   const { clock = systemClock, random = systemRandom, onEvent } = options;
   const hints = createListeners<void>(() => {});

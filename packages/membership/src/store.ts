@@ -1,6 +1,7 @@
 import type { Unsubscribe } from "@parallax/core";
 import type { MemberReport, MembershipEvent, View } from "./membership.ts";
 
+/** Who joins, and what it says of itself. */
 export interface JoinRequest {
   readonly nodeId: string;
   readonly incarnation: string;
@@ -18,6 +19,7 @@ export type JoinOutcome =
     }
   | { readonly outcome: "ended"; readonly view: View };
 
+/** One beat of a member. */
 export interface BeatRequest {
   readonly nodeId: string;
   readonly incarnation: string;
@@ -42,6 +44,7 @@ export type BeatOutcome =
       readonly by: { readonly incarnation: string; readonly address: string } | undefined;
     };
 
+/** By which times a sweep judges, all in milliseconds but the threshold. */
 export interface SweepRequest {
   readonly checkIntervalMs: number;
   readonly unhealthyThreshold: number;

@@ -10,6 +10,7 @@ export interface ConnectionFigures {
   readonly roundTripMs: number | undefined;
 }
 
+/** Options of `createMetrics`. */
 export interface MetricsOptions {
   /** The node's id: the label of `parallax_ha_is_leader`. */
   readonly nodeId: string;

@@ -4,6 +4,7 @@ import type { z } from "zod";
 /** Fields of a record. On Redis each is one hash field: strings as they are, everything else as JSON (S5). */
 export type Fields = Readonly<Record<string, unknown>>;
 
+/** What a collection keeps. */
 export interface CollectionOptions<Value extends Fields> {
   /** Names the keys: `execution` gives `parallax:execution:<id>`. Letters, digits and dashes. */
   readonly name: string;
@@ -59,6 +60,7 @@ export interface ChangeOptions {
   readonly replicas?: number;
 }
 
+/** The conditions of a change. */
 export interface UpdateOptions<Value extends Fields> extends ChangeOptions {
   /** Refused with `conflict` unless the record has this version. */
   readonly version?: number;
@@ -66,6 +68,7 @@ export interface UpdateOptions<Value extends Fields> extends ChangeOptions {
   readonly where?: Partial<Value>;
 }
 
+/** The conditions of an update, and what it rests on. */
 export interface PatchOptions<Value extends Fields> extends UpdateOptions<Value> {
   /**
    * Put into the record's inbox in the same step, texts by their keys: for a change that rests on them, so that nobody finds the
@@ -74,16 +77,19 @@ export interface PatchOptions<Value extends Fields> extends UpdateOptions<Value>
   readonly deposits?: Readonly<Record<string, string>>;
 }
 
+/** The fields to write and those to take away; the others stay. */
 export interface Patch<Value extends Fields> {
   readonly set?: Partial<Value>;
   readonly unset?: readonly (keyof Value & string)[];
 }
 
+/** What became of a creation. */
 export type CreateOutcome<Value extends Fields> =
   | { readonly outcome: "created"; readonly version: 1; readonly storeTimeMs: number }
   | { readonly outcome: "exists"; readonly record: Stored<Value> }
   | { readonly outcome: "fenced"; readonly fence: number };
 
+/** What became of an update; `version` is the one that the record has now. */
 export type UpdateOutcome =
   | { readonly outcome: "ok"; readonly version: number; readonly storeTimeMs: number }
   | { readonly outcome: "conflict"; readonly version: number }
@@ -91,10 +97,12 @@ export type UpdateOutcome =
   | { readonly outcome: "final"; readonly version: number }
   | { readonly outcome: "missing" };
 
+/** What became of a deletion. */
 export type DeleteOutcome =
   | Exclude<UpdateOutcome, { outcome: "final" }>
   | { readonly outcome: "final"; readonly version: number };
 
+/** What became of a deposit. */
 export type DepositOutcome =
   | { readonly outcome: "ok" }
   /** First write wins; `value` is what is there. */
@@ -102,6 +110,7 @@ export type DepositOutcome =
   | { readonly outcome: "final" }
   | { readonly outcome: "missing" };
 
+/** Which records a page shows. */
 export interface ListOptions<Value extends Fields> {
   /** An index and the value to look for. Without: all records. */
   readonly index?: keyof Value & string;
@@ -131,6 +140,7 @@ export interface RecordEvent {
   readonly event: BusEvent;
 }
 
+/** What a watch tells. */
 export type WatchEvent<Value extends Fields> =
   /** The records that match, as of a position; again after every gap. */
   | { readonly type: "snapshot"; readonly records: readonly Stored<Value>[] }
@@ -188,7 +198,9 @@ export interface Collection<Value extends Fields> {
   keyOf(id: string): string;
 }
 
+/** Collections of records on one backend. */
 export interface StateStore {
+  /** Opens a collection. @throws ParallaxError `invalid_collection`, `invalid_schema`, `invalid_index` */
   collection<Value extends Fields>(options: CollectionOptions<Value>): Collection<Value>;
   /** L8: raises the fence of every partition to `term` before a leader's first read. `fenced` names a higher one. */
   raiseFence(
@@ -198,6 +210,7 @@ export interface StateStore {
   admits(): Promise<boolean>;
   /** The store's clock, epoch ms. */
   time(): Promise<number>;
+  /** Takes no more calls, waits for the changes on their way, and closes the backend. Harmless when called again. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -46,12 +46,14 @@ interface Conditions {
   readonly where: readonly (readonly [field: string, text: string | undefined])[];
 }
 
+/** Makes a record that is not there yet. */
 export interface CreateChange extends ChangeBase {
   readonly op: "create";
   readonly set: readonly FieldText[];
   readonly expiry: Expiry;
 }
 
+/** Changes fields of a record that is there. */
 export interface UpdateChange extends ChangeBase, Conditions {
   readonly op: "update";
   readonly set: readonly FieldText[];
@@ -93,6 +95,7 @@ export interface MigrateChange extends ChangeBase {
   readonly unset: readonly string[];
 }
 
+/** What `mutate` takes. */
 export type Change = CreateChange | UpdateChange | DeleteChange | DepositChange | MigrateChange;
 
 /** A record as stored: texts, not yet values. */
@@ -130,6 +133,7 @@ export type ChangeOutcome =
   /** The store could not apply it, and did not begin to: full, or a key that holds something else. */
   | { readonly outcome: "refused"; readonly code: RefusalCode; readonly reason: string };
 
+/** Why the store refuses a change for good. */
 export type RefusalCode = "store_full" | "inbox_full" | "wrong_type" | "redis_reply";
 
 /** How a call of `mutate` is made. */

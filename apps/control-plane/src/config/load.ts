@@ -9,6 +9,7 @@ import { nearest } from "./spelling.ts";
 
 const defaultFile = "parallax.config.yaml";
 
+/** Where the configuration comes from. */
 export interface LoadOptions {
   /** `--config`. Default: `PARALLAX_CONFIG`, else `parallax.config.yaml` in the working directory, if it is there. */
   readonly file?: string | undefined;

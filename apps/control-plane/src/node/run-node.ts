@@ -22,6 +22,7 @@ import { assemble } from "./assemble.ts";
 import { close, live } from "./life.ts";
 import { createRoutes, operationsOf } from "./routes.ts";
 
+/** What a node is made from. */
 export interface NodeOptions {
   readonly config: Config;
   readonly backends: Backends;

@@ -21,6 +21,7 @@ export interface Agent {
   readonly disconnectedAt?: string | undefined;
 }
 
+/** Checks an {@link Agent}. */
 export const agentSchema: ObjectSchema<Agent> = z
   .object({
     id: agentIdSchema,
@@ -43,6 +44,7 @@ export interface ListAgentsQuery extends PageQuery {
   readonly node?: string | undefined;
 }
 
+/** Checks a {@link ListAgentsQuery}. */
 export const listAgentsQuerySchema: ObjectSchema<ListAgentsQuery> = z.strictObject({
   ...pageQuerySchema.shape,
   capability: capabilitySchema.optional(),
@@ -55,6 +57,7 @@ export interface AgentPage {
   readonly cursor?: string | undefined;
 }
 
+/** Checks an {@link AgentPage}. */
 export const agentPageSchema: ObjectSchema<AgentPage> = z
   .object({ agents: z.array(agentSchema), cursor: cursorSchema().optional() })
   .meta({ id: "AgentPage" });

@@ -65,6 +65,7 @@ const userFunction = z.strictObject({
   timeout: durationSchema.optional(),
 });
 
+/** Checks an {@link Aggregation}. */
 export const aggregationSchema: z.ZodType<Aggregation> = z
   .discriminatedUnion("strategy", [
     majority,

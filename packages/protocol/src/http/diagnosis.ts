@@ -117,6 +117,7 @@ export interface NodeDiagnosis {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+/** Checks a {@link NodeDiagnosis}. */
 export const nodeDiagnosisSchema: ObjectSchema<NodeDiagnosis> = z
   .object({
     nodeId: z.string(),
@@ -169,6 +170,7 @@ export interface ClusterDiagnosis {
   readonly nodes: readonly AskedNode[];
 }
 
+/** Checks a {@link ClusterDiagnosis}. */
 export const clusterDiagnosisSchema: ObjectSchema<ClusterDiagnosis> = z
   .object({ nodes: z.array(askedNodeSchema) })
   .meta({ id: "ClusterDiagnosis", description: "What the nodes of a cluster know about themselves." });

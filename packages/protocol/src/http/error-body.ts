@@ -12,6 +12,7 @@ export interface ErrorBody {
   readonly requestId: string;
 }
 
+/** Checks an {@link ErrorBody}. */
 export const errorBodySchema: ObjectSchema<ErrorBody> = z
   .object({
     error: z.object({

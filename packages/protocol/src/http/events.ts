@@ -20,6 +20,7 @@ export interface ClusterEvent {
   readonly [field: string]: unknown;
 }
 
+/** Checks a {@link ClusterEvent}. */
 export const clusterEventSchema: z.ZodType<ClusterEvent> = z
   .looseObject({ topic: topicSchema, type: z.string(), at: timestampSchema })
   .meta({ id: "ClusterEvent", description: "Something that happened. Further fields depend on its type." });
@@ -30,6 +31,7 @@ export interface EventGap {
   readonly reason: string;
 }
 
+/** Checks an {@link EventGap}. */
 export const eventGapSchema: ObjectSchema<EventGap> = z
   .object({ topic: topicSchema, reason: z.string() })
   .meta({ id: "EventGap", description: "Events that this reader will never see." });
@@ -86,6 +88,7 @@ export interface EventsQuery {
   readonly topics?: string | undefined;
 }
 
+/** Checks an {@link EventsQuery}. */
 export const eventsQuerySchema: ObjectSchema<EventsQuery> = z.strictObject({
   topics: z
     .string()

@@ -17,6 +17,7 @@ export const executionStatuses = [
 /** The state of an execution. */
 export type ExecutionStatus = (typeof executionStatuses)[number];
 
+/** Checks an {@link ExecutionStatus}. */
 export const executionStatusSchema: z.ZodType<ExecutionStatus> = z
   .enum(executionStatuses)
   .meta({ id: "ExecutionStatus", description: "The last three are final and never change again." });
@@ -33,6 +34,7 @@ export interface ExecutionError {
   readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** Checks an {@link ExecutionError}. */
 export const executionErrorSchema: ObjectSchema<ExecutionError> = z
   .object({
     code: z.string().meta({ description: "Stable, lower_snake_case.", examples: ["timeout"] }),
@@ -58,6 +60,7 @@ export interface Task {
   readonly error?: ExecutionError | undefined;
 }
 
+/** Checks a {@link Task}. */
 export const taskSchema: ObjectSchema<Task> = z
   .object({
     id: taskIdSchema,
@@ -96,6 +99,7 @@ export interface Execution {
   readonly redisKey?: string | undefined;
 }
 
+/** Checks an {@link Execution}. */
 export const executionSchema: ObjectSchema<Execution> = z
   .object({
     id: executionIdSchema,
@@ -133,6 +137,7 @@ export interface SubmitOptions {
   readonly retries?: number | undefined;
 }
 
+/** Checks a {@link SubmitOptions}. */
 export const submitOptionsSchema: ObjectSchema<SubmitOptions> = z.strictObject({
   timeout: durationSchema.optional().meta({ description: "Replaces the pattern's time limit." }),
   retries: z.int().min(0).max(100).optional().meta({ description: "Replaces the pattern's retries." }),
@@ -144,6 +149,7 @@ export const writtenOptionsSchema: ObjectSchema<SubmitOptions> = z.object({
   retries: z.int().min(0).max(100).optional(),
 });
 
+/** Checks a {@link SubmitExecution}. */
 export const submitExecutionSchema: ObjectSchema<SubmitExecution> = z
   .strictObject({
     pattern: patternNameSchema,
@@ -158,6 +164,7 @@ export interface SubmitQuery {
   readonly wait?: string | number | undefined;
 }
 
+/** Checks a {@link SubmitQuery}. */
 export const submitQuerySchema: ObjectSchema<SubmitQuery> = z.strictObject({
   wait: durationSchema.optional().meta({
     description: "How long the answer may wait for the result, at most 5 minutes.",
@@ -173,6 +180,7 @@ export interface ListExecutionsQuery extends PageQuery {
   readonly pattern?: string | undefined;
 }
 
+/** Checks a {@link ListExecutionsQuery}. */
 export const listExecutionsQuerySchema: ObjectSchema<ListExecutionsQuery> = z.strictObject({
   ...pageQuerySchema.shape,
   status: executionStatusSchema.optional(),
@@ -186,6 +194,7 @@ export interface ExecutionPage {
   readonly cursor?: string | undefined;
 }
 
+/** Checks an {@link ExecutionPage}. */
 export const executionPageSchema: ObjectSchema<ExecutionPage> = z
   .object({ executions: z.array(executionSchema), cursor: cursorSchema().optional() })
   .meta({ id: "ExecutionPage" });

@@ -20,6 +20,7 @@ export interface HaMember {
   readonly term?: number | undefined;
 }
 
+/** Checks a {@link HaMember}. */
 export const haMemberSchema: ObjectSchema<HaMember> = z
   .object({
     id: z.string(),
@@ -47,6 +48,7 @@ export interface HaStatus {
   readonly enabled: boolean;
 }
 
+/** Checks a {@link HaStatus}. */
 export const haStatusSchema: ObjectSchema<HaStatus> = z
   .object({
     clusterId: z.string(),
@@ -63,6 +65,7 @@ export interface ElectRequest {
   readonly force: boolean;
 }
 
+/** Checks an {@link ElectRequest}. */
 export const electRequestSchema: ObjectSchema<ElectRequest> = z
   .strictObject({ force: z.boolean().default(false) })
   .meta({ id: "ElectRequest" });
@@ -79,6 +82,7 @@ export interface LeaderChange {
   readonly tookMs: number;
 }
 
+/** Checks a {@link LeaderChange}. */
 export const leaderChangeSchema: ObjectSchema<LeaderChange> = z
   .object({
     oldLeader: z.string().nullable(),
@@ -94,6 +98,7 @@ export interface DrainRequest {
   readonly node?: string | undefined;
 }
 
+/** Checks a {@link DrainRequest}. */
 export const drainRequestSchema: ObjectSchema<DrainRequest> = z
   .strictObject({ node: z.string().min(1).max(256).optional() })
   .meta({ id: "DrainRequest" });
@@ -105,6 +110,7 @@ export interface DrainResult {
   readonly drainTimeoutMs: number;
 }
 
+/** Checks a {@link DrainResult}. */
 export const drainResultSchema: ObjectSchema<DrainResult> = z
   .object({ nodeId: z.string(), drainTimeoutMs: z.number().min(0) })
   .meta({ id: "DrainResult", description: "The drain has begun." });

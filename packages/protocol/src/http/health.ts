@@ -37,6 +37,7 @@ const healthCheckSchema: ObjectSchema<HealthCheck> = z.looseObject({
   output: z.string().optional(),
 });
 
+/** Checks a {@link Health}. */
 export const healthSchema: ObjectSchema<Health> = z
   .looseObject({
     status: statusSchema,

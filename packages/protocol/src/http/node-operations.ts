@@ -16,6 +16,7 @@ import {
 import { type Health, healthSchema } from "./health.ts";
 import { noInput, type Operation } from "./operation.ts";
 
+/** `GET /ha/status` */
 export const getClusterStatus: Operation<HaStatus> = {
   id: "getClusterStatus",
   method: "GET",
@@ -28,6 +29,7 @@ export const getClusterStatus: Operation<HaStatus> = {
   errors: [],
 };
 
+/** `GET /ha/diagnosis` */
 export const diagnoseCluster: Operation<ClusterDiagnosis> = {
   id: "diagnoseCluster",
   method: "GET",
@@ -42,6 +44,7 @@ export const diagnoseCluster: Operation<ClusterDiagnosis> = {
   errors: [],
 };
 
+/** `POST /ha/stepdown` */
 export const stepDown: Operation<LeaderChange> = {
   id: "stepDown",
   method: "POST",
@@ -55,6 +58,7 @@ export const stepDown: Operation<LeaderChange> = {
   errors: ["no_leader", "no_standby", "election_timeout"],
 };
 
+/** `POST /ha/elect` */
 export const elect: Operation<LeaderChange, { body: ElectRequest }> = {
   id: "elect",
   method: "POST",
@@ -69,6 +73,7 @@ export const elect: Operation<LeaderChange, { body: ElectRequest }> = {
   errors: ["election_timeout"],
 };
 
+/** `POST /ha/drain` */
 export const drain: Operation<DrainResult, { body: DrainRequest }> = {
   id: "drain",
   method: "POST",
@@ -93,6 +98,7 @@ const health = {
 } as const;
 const healthJson = { schema: healthSchema, contentType: "application/health+json" };
 
+/** `GET /health` */
 export const getHealth: Operation<Health> = {
   ...health,
   id: "getHealth",
@@ -104,6 +110,7 @@ export const getHealth: Operation<Health> = {
   },
 };
 
+/** `GET /health/live` */
 export const getLiveness: Operation<Health> = {
   ...health,
   id: "getLiveness",
@@ -113,6 +120,7 @@ export const getLiveness: Operation<Health> = {
   answer: { ...healthJson, statuses: { 200: "It is alive." } },
 };
 
+/** `GET /health/ready` */
 export const getReadiness: Operation<Health> = {
   ...health,
   id: "getReadiness",
@@ -124,6 +132,7 @@ export const getReadiness: Operation<Health> = {
   },
 };
 
+/** `GET /metrics` */
 export const getMetrics: Operation<string> = {
   id: "getMetrics",
   method: "GET",
@@ -136,6 +145,7 @@ export const getMetrics: Operation<string> = {
   errors: [],
 };
 
+/** `GET /metrics/cluster` */
 export const getClusterMetrics: Operation<string> = {
   id: "getClusterMetrics",
   method: "GET",
@@ -148,6 +158,7 @@ export const getClusterMetrics: Operation<string> = {
   errors: ["not_ready"],
 };
 
+/** `GET /openapi.json` */
 export const getDescription: Operation<Readonly<Record<string, unknown>>> = {
   id: "getDescription",
   method: "GET",
@@ -160,6 +171,7 @@ export const getDescription: Operation<Readonly<Record<string, unknown>>> = {
   errors: [],
 };
 
+/** `GET /docs` */
 export const getReference: Operation<string> = {
   id: "getReference",
   method: "GET",
@@ -179,6 +191,7 @@ export interface FileParams {
 
 const fileParamsSchema: ObjectSchema<FileParams> = z.object({ file: z.string().max(64) });
 
+/** `GET /docs/{file}` */
 export const getReferenceFile: Operation<string, { params: FileParams }> = {
   id: "getReferenceFile",
   method: "GET",

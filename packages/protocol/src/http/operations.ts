@@ -68,6 +68,7 @@ const executionParamsSchema: ObjectSchema<IdParams> = z.object({ id: executionId
 const noQuery = z.strictObject({});
 const eventStream = "text/event-stream";
 
+/** `POST /api/executions` */
 export const submitExecution: Operation<
   Execution,
   { query: SubmitQuery; headers: IdempotencyHeaders; body: SubmitExecution }
@@ -104,6 +105,7 @@ export const submitExecution: Operation<
   ],
 };
 
+/** `GET /api/executions` */
 export const listExecutions: Operation<ExecutionPage, { query: ListExecutionsQuery }> = {
   id: "listExecutions",
   method: "GET",
@@ -118,6 +120,7 @@ export const listExecutions: Operation<ExecutionPage, { query: ListExecutionsQue
   errors: ["invalid_cursor"],
 };
 
+/** `GET /api/executions/{id}` */
 export const getExecution: Operation<Execution, { params: IdParams }> = {
   id: "getExecution",
   method: "GET",
@@ -130,6 +133,7 @@ export const getExecution: Operation<Execution, { params: IdParams }> = {
   errors: ["execution_not_found"],
 };
 
+/** `POST /api/executions/{id}/cancel` */
 export const cancelExecution: Operation<Execution, { params: IdParams }> = {
   id: "cancelExecution",
   method: "POST",
@@ -146,6 +150,7 @@ export const cancelExecution: Operation<Execution, { params: IdParams }> = {
   errors: ["execution_not_found", "execution_finished"],
 };
 
+/** `POST /api/executions/{id}/retry` */
 export const retryExecution: Operation<Execution, { params: IdParams; headers: IdempotencyHeaders }> = {
   id: "retryExecution",
   method: "POST",
@@ -174,6 +179,7 @@ export const retryExecution: Operation<Execution, { params: IdParams; headers: I
   ],
 };
 
+/** `GET /api/executions/{id}/events` */
 export const streamExecutionEvents: Operation<string, { params: IdParams; headers: ResumeHeaders }> = {
   id: "streamExecutionEvents",
   method: "GET",
@@ -188,6 +194,7 @@ export const streamExecutionEvents: Operation<string, { params: IdParams; header
   errors: ["execution_not_found", "gone", "invalid_cursor", "overloaded"],
 };
 
+/** `GET /api/events` */
 export const streamEvents: Operation<string, { query: EventsQuery; headers: ResumeHeaders }> = {
   id: "streamEvents",
   method: "GET",
@@ -202,6 +209,7 @@ export const streamEvents: Operation<string, { query: EventsQuery; headers: Resu
   errors: ["invalid_cursor", "overloaded"],
 };
 
+/** `GET /api/agents` */
 export const listAgents: Operation<AgentPage, { query: ListAgentsQuery }> = {
   id: "listAgents",
   method: "GET",
@@ -216,6 +224,7 @@ export const listAgents: Operation<AgentPage, { query: ListAgentsQuery }> = {
   errors: ["invalid_cursor"],
 };
 
+/** `GET /api/agents/{id}` */
 export const getAgent: Operation<Agent, { params: IdParams }> = {
   id: "getAgent",
   method: "GET",
@@ -228,6 +237,7 @@ export const getAgent: Operation<Agent, { params: IdParams }> = {
   errors: ["agent_not_found"],
 };
 
+/** `GET /ws/agent` */
 export const connectAgent: Operation<string> = {
   id: "connectAgent",
   method: "GET",
@@ -249,6 +259,7 @@ export interface NameParams {
 
 const nameParamsSchema: ObjectSchema<NameParams> = z.object({ name: patternNameSchema });
 
+/** `GET /api/patterns` */
 export const listPatterns: Operation<PatternList> = {
   id: "listPatterns",
   method: "GET",
@@ -261,6 +272,7 @@ export const listPatterns: Operation<PatternList> = {
   errors: [],
 };
 
+/** `GET /api/patterns/{name}` */
 export const getPattern: Operation<Pattern, { params: NameParams }> = {
   id: "getPattern",
   method: "GET",
@@ -273,6 +285,7 @@ export const getPattern: Operation<Pattern, { params: NameParams }> = {
   errors: ["pattern_not_found"],
 };
 
+/** `PUT /api/patterns/{name}` */
 export const putPattern: Operation<Pattern, { params: NameParams; body: PatternDefinition }> = {
   id: "putPattern",
   method: "PUT",

@@ -9,6 +9,7 @@ export interface PageQuery {
   readonly cursor?: string | undefined;
 }
 
+/** Checks a {@link PageQuery}. */
 export const pageQuerySchema: ObjectSchema<PageQuery> = z.object({
   limit: z.coerce.number<string>().int().min(1).max(1000).optional(),
   cursor: cursorSchema().optional(),

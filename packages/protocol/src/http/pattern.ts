@@ -41,6 +41,7 @@ const shape = {
   resultSchema: jsonSchema.optional().meta({ description: "A JSON Schema for the result of each task." }),
 };
 
+/** Checks a {@link PatternDefinition}. */
 export const patternDefinitionSchema: ObjectSchema<PatternDefinition> = z
   .strictObject(shape)
   .refine(({ aggregate, agents }) => aggregate.strategy !== "quorum" || aggregate.quorum <= agents.max, {
@@ -66,6 +67,7 @@ export interface Pattern extends PatternDefinition {
   readonly updatedAt?: string | undefined;
 }
 
+/** Checks a {@link Pattern}. */
 export const patternSchema: ObjectSchema<Pattern> = z
   .object({
     ...writtenPatternDefinitionSchema.shape,
@@ -79,6 +81,7 @@ export interface PatternList {
   readonly patterns: readonly Pattern[];
 }
 
+/** Checks a {@link PatternList}. */
 export const patternListSchema: ObjectSchema<PatternList> = z
   .object({ patterns: z.array(patternSchema) })
   .meta({ id: "PatternList" });

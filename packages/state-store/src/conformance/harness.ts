@@ -20,6 +20,7 @@ export interface RecordSpace {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** What the backend under test has. */
 export interface Capabilities {
   /** How many partitions the space has. */
   readonly partitions: number;
