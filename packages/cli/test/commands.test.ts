@@ -313,6 +313,14 @@ describe("events", () => {
     expect((await running).code).toBe(0);
   });
 
+  it("that nobody tells of are no silence", async () => {
+    for (const args of [[], ["--follow"]]) {
+      const ran = await parallax(["events", ...args, "--url", "http://127.0.0.1:1"]);
+      expect(ran.code).toBe(3);
+      expect(ran.err).toContain("no answer from http://127.0.0.1:1");
+    }
+  });
+
   it("of an execution end with it", async () => {
     await using server = await serve({
       "/api/executions/exec_a/events": (response: ServerResponse) => {

@@ -15,6 +15,10 @@ const maxFailures = 10;
 export interface EventOptions extends CallOptions {
   /** The cursor of the last event that was seen: the stream goes on after it. Default: from now. */
   readonly after?: string | undefined;
+  /** How many attempts the first connection has. Default 10, as each later one. */
+  readonly firstAttempts?: number;
+  /** Called at each connection, before its first event. */
+  readonly onOpen?: () => void;
 }
 
 /** What {@link streamEvents} needs. */
@@ -29,7 +33,7 @@ export interface EventStream extends EventOptions {
  * Server-sent events, across connections: after each end it goes on where it was, at the next address, and what it missed is
  * either delivered or told as a gap by the server. Leaving the loop closes it.
  *
- * @throws ParallaxError `unreachable` after ten failed attempts in a row; the server's own code for an answer of 4xx.
+ * @throws ParallaxError `unreachable` after ten failed attempts in a row, or `firstAttempts` before the first connection; the server's own code for an answer of 4xx.
  */
 export async function* streamEvents(
   requester: Requester,
@@ -41,6 +45,11 @@ export async function* streamEvents(
   let cursor = stream.after;
   let attempt = 0;
   let hintMs: number | undefined;
+  let allowedFailures = stream.firstAttempts === undefined ? maxFailures : stream.firstAttempts - 1;
+  const onOpen = (): void => {
+    allowedFailures = maxFailures;
+    stream.onOpen?.();
+  };
 
   while (!signal?.aborted) {
     const url = urls[attempt % urls.length] ?? urls[0];
@@ -49,7 +58,7 @@ export async function* streamEvents(
       const onRetry = (ms: number): void => {
         hintMs = ms;
       };
-      for await (const message of openStream(requester, stream, url, cursor, onRetry)) {
+      for await (const message of openStream(requester, stream, url, cursor, { onRetry, onOpen })) {
         backoff.reset();
         if (message.id !== undefined) cursor = message.id;
         const event = parseStreamEvent({ name: message.event, id: message.id, data: message.data });
@@ -60,7 +69,7 @@ export async function* streamEvents(
     } catch (error) {
       if (signal?.aborted) return;
       if (isParallaxError(error) && error.code !== "stream_lost") throw error;
-      if (backoff.attempts >= maxFailures) throw unreachable(stream.what, urls, error);
+      if (backoff.attempts >= allowedFailures) throw unreachable(stream.what, urls, error);
     }
     const delayMs = backoff.next() + (hintMs === undefined ? 0 : random.next() * hintMs);
     hintMs = undefined;
@@ -74,7 +83,7 @@ async function* openStream(
   stream: EventStream,
   url: string,
   cursor: string | undefined,
-  onRetry: (ms: number) => void,
+  { onRetry, onOpen }: { readonly onRetry: (ms: number) => void; readonly onOpen: () => void },
 ): AsyncGenerator<EventSourceMessage, void, undefined> {
   const { clock } = requester.settings;
   const controller = new AbortController();
@@ -89,6 +98,7 @@ async function* openStream(
     };
     const response = await requester.open(stream.path, { headers, signal: controller.signal }, url);
     if (!response.ok) throw await refusal(stream.what, response);
+    onOpen();
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) {
       cancel();

@@ -72,11 +72,16 @@ export function createRequester(settings: ClientSettings): Requester {
     const limitMs = waitMs + (repeatable ? settings.timeoutMs / 3 : settings.timeoutMs);
     const backoff = createBackoff({ initialMs: 100, maxMs: 2_000, multiplier: 3, random });
     let last: Attempt = { type: "failed", error: undefined };
+    const ask = async (url: string): Promise<Attempt> => {
+      // Nobody reads the answer before: left unread it would hold its connection, and a program's end, for a minute.
+      if (last.type === "answered") last.response.text().catch(() => {});
+      return attempt(path, init, url, limitMs);
+    };
     for (let round = 0; round <= (repeatable ? retries : 0); round += 1) {
       if (round > 0) await clock.sleep(backoff.next() + retryAfterMs(last), signal);
       for (let asked = 0; asked < urls.length; asked += 1) {
         const index = preferred % urls.length;
-        last = await attempt(path, init, urls[index] ?? urls[0], limitMs);
+        last = await ask(urls[index] ?? urls[0]);
         if (last.type === "answered" && !isBusy(last.response.status)) return last.response;
         if (signal.aborted) throw signal.reason;
         if (!repeatable && !(last.type === "failed" && wasNotSent(last.error))) break;

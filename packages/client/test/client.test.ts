@@ -1,6 +1,7 @@
 import type { Execution, HaStatus } from "@parallax/protocol";
 import { describe, expect, it } from "vitest";
 import { createClient } from "../src/index.ts";
+import type { FetchedAnswer } from "../src/options.ts";
 import { deadUrl, reply, startServer } from "./scripted-server.ts";
 
 const at = "2024-01-15T10:30:00.000Z";
@@ -106,6 +107,27 @@ describe("with several addresses, a call", () => {
     await using free = await startServer((_, response) => reply(response, 200, status));
     const client = createClient({ url: [hung.url, free.url], timeout: 1_500 });
     expect(await client.haStatus()).toEqual(status);
+  });
+
+  it("leaves no answer unread, which would keep its connection, and a program, waiting", async () => {
+    const read: string[] = [];
+    const busy = (url: string): FetchedAnswer => ({
+      ok: false,
+      status: 503,
+      headers: { get: () => null },
+      body: null,
+      text: async () => {
+        read.push(url);
+        return JSON.stringify(errorBody("not_ready"));
+      },
+    });
+    const client = createClient({
+      url: ["http://a", "http://b"],
+      retries: 1,
+      fetch: async (url) => busy(url),
+    });
+    await expect(client.haStatus()).rejects.toMatchObject({ code: "not_ready" });
+    expect(read).toEqual(["http://a", "http://b", "http://a", "http://b"].map((url) => `${url}/ha/status`));
   });
 
   it("gives the busy answer when all are busy", async () => {

@@ -108,6 +108,23 @@ describe("a stream of events", () => {
     expect(server.seen).toHaveLength(1);
   });
 
+  it("gives up soon where asked to, as long as it never began, and tells of its beginning", async () => {
+    const url = await deadUrl();
+    const options = { firstAttempts: 1, onOpen: () => expect.fail("nothing has opened") };
+    await expect(createClient({ url }).events(options).next()).rejects.toMatchObject({ code: "unreachable" });
+
+    let opened = 0;
+    await using server = await startServer((_, response) => {
+      if (server.seen.length === 2) return void response.destroy();
+      open(response);
+      write(response, "event", event("member-joined"), `c${server.seen.length}`);
+      setTimeout(() => response.destroy(), 20);
+    });
+    const onOpen = (): number => (opened += 1);
+    await take(createClient({ url: server.url }).events({ firstAttempts: 1, onOpen }), 2);
+    expect([opened, server.seen.length]).toEqual([2, 3]);
+  });
+
   it("gives up when nobody answers for long", async () => {
     const random = { next: () => 0 };
     const stream = createClient({ url: await deadUrl(), random }).events();

@@ -32,7 +32,13 @@ async function events(context: CliContext, options: EventsOptions): Promise<void
   const topics = readTopics(options.topics);
   const client = await context.client();
   const silence = createSilence(io.signal, options.follow === true);
-  const base = { signal: silence.signal, after: options.after };
+  const base = {
+    signal: silence.signal,
+    after: options.after,
+    // Where nobody answers it ends soon; once it has begun, it goes on across a fail-over.
+    firstAttempts: Math.max(3, context.globals().urls.length),
+    onOpen: silence.broken,
+  };
   const stream = options.execution
     ? client.executions.events(options.execution, base)
     : client.events(topics ? { ...base, topics } : base);
@@ -57,7 +63,8 @@ function createSilence(
   const controller = new AbortController();
   const arm = (): (() => void) =>
     follow ? () => {} : systemClock.after(silenceMs, () => controller.abort());
-  let cancel = arm();
+  // It begins with the connection.
+  let cancel = (): void => {};
   return {
     signal: AbortSignal.any([signal, controller.signal]),
     broken() {
