@@ -198,7 +198,7 @@ export const mutations = [
   reign("L4: put off by each renewal", "    announceAbort();\n    guardWork();\n", "    announceAbort();\n"),
   reign("what work throws", "if (failure) throw failure.error;", ""),
   reign("ended only after elected", 'if (work === "done") emit', "emit"),
-  reign("away after a step-down", "settings.leaseDurationMs : 0;", "0 : 0;"),
+  reign("away after a step-down", "settings.retryPeriodMs : 0;", "0 : 0;"),
   reign("L8: a new lineage is told", "if (state.seen.lineage !== lineage) emit", "if (false) emit"),
 
   campaign("L1: above what the candidate knows", "Math.max(aboveTerm, state.highestTerm)", "0"),

@@ -97,7 +97,7 @@ export type TermEnd =
 export interface StepDownOptions {
   /** The node that alone may take the lease at first, for two retry periods. Default: anyone. */
   readonly to?: string;
-  /** How long this node does not campaign again, in milliseconds. Default: one lease duration. */
+  /** How long this node does not take the lease again, in milliseconds. Default: one retry period. */
   readonly cooldownMs?: number;
 }
 

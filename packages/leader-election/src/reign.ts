@@ -273,9 +273,12 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
   };
 }
 
-/** Who was asked or made to go stays away for a lease, so that another gets its turn. */
+/**
+ * Who was asked or made to go stays away for a retry period, so that another gets its turn: standbys take a lease that was
+ * given up at once. Not for longer: where no other takes it, or all others were asked to go before, nobody would lead.
+ */
 function defaultCooldownMs(reason: TermEnd, settings: ElectionSettings): number {
-  return reason === "stepped-down" || reason === "deposed" ? settings.leaseDurationMs : 0;
+  return reason === "stepped-down" || reason === "deposed" ? settings.retryPeriodMs : 0;
 }
 
 function isAbort(error: unknown, signal: AbortSignal): boolean {

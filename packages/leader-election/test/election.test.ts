@@ -454,16 +454,29 @@ describe("stepDown", () => {
     expect(await untilLed(cluster, () => true, 5000)).toBeGreaterThan(3900);
   });
 
-  it("keeps this node away for the cooldown, a lease by default", async () => {
+  it("keeps this node away for the cooldown, a retry period by default", async () => {
     for (const [options, awayMs] of [
-      [{}, 15_000],
-      [{ cooldownMs: 3000 }, 3000],
+      [{}, 2000],
+      [{ cooldownMs: 5000 }, 5000],
     ] as const) {
       const { cluster, leader } = await settled(["a"]);
       await Promise.all([leader.election.stepDown(options), cluster.timeline.advance(awayMs - 50)]);
       expect(cluster.leaders()).toEqual([]);
       await cluster.timeline.advance(120);
       expect(cluster.leaders()).toEqual(["a"]);
+    }
+  });
+});
+
+describe("a step-down soon after others", () => {
+  it("finds somebody, though everybody else has just been asked to go", async () => {
+    const { cluster, nodes } = await settled(["a", "b", "c"]);
+    for (let round = 0; round < 6; round += 1) {
+      const leader = await cluster.untilLeader();
+      const term = leader.election.term()?.token ?? 0;
+      await Promise.all([leader.election.stepDown(), cluster.timeline.advance(0)]);
+      const isNew = (): boolean => nodes.some(({ election }) => (election.term()?.token ?? 0) > term);
+      expect(await untilLed(cluster, isNew, 15_000)).toBeLessThanOrEqual(2100);
     }
   });
 });
