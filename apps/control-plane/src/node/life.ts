@@ -125,7 +125,7 @@ async function becomeReady(node: NodeParts, stop: AbortSignal, onReady: () => vo
   if (stop.aborted) return;
   for (const definition of definitions) await work.patterns.put(definition);
   const unfollow = membership.subscribe(({ type }) => {
-    if (type === "reset") void restorePatterns(node, definitions, stop);
+    if (type === "reset") void restoreStore(node, definitions, stop);
   });
   await work.ownership.reconcile();
   health.markReady();
@@ -135,19 +135,26 @@ async function becomeReady(node: NodeParts, stop: AbortSignal, onReady: () => vo
   unfollow();
 }
 
-/** A store that lost the members has lost more. What somebody has stored since then stays. */
-async function restorePatterns(
-  { config, work, clock, logger }: NodeParts,
+/**
+ * A store that lost the members has lost more: whose it is, or else a node of another cluster would join this one, and the
+ * patterns. What somebody has stored since then stays.
+ */
+async function restoreStore(
+  { backends, config, work, clock, logger }: NodeParts,
   definitions: readonly PatternDefinition[],
   stop: AbortSignal,
 ): Promise<void> {
+  const { clusterId, memberHealth } = config.highAvailability;
   while (!stop.aborted) {
     try {
+      await backends.claim(clusterId);
       for (const definition of definitions) await work.patterns.put(definition, { replace: false });
       return;
     } catch (error) {
-      logger.warn("could not store the patterns again; trying again", { error: errorMessage(error) });
-      await sleepUnlessAborted(clock, config.highAvailability.memberHealth.checkIntervalMs, stop);
+      logger.warn("could not store again what the store had lost; trying again", {
+        error: errorMessage(error),
+      });
+      await sleepUnlessAborted(clock, memberHealth.checkIntervalMs, stop);
     }
   }
 }
