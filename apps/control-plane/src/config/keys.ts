@@ -1,6 +1,6 @@
 import { configSchema } from "./schema.ts";
 import { variables } from "./sources.ts";
-import { duration, flag, port, size } from "./values.ts";
+import { duration, flag, port, size, span } from "./values.ts";
 
 /** What kind of value a key takes, for people. */
 export type ValueKind = "duration" | "size" | "true or false" | "number" | "text" | "list";
@@ -88,6 +88,7 @@ function keyOf(layers: readonly Node[], path: readonly string[]): ConfigKey {
 function kindOf(layers: readonly Node[]): ValueKind {
   const known: readonly (readonly [unknown, ValueKind])[] = [
     [duration, "duration"],
+    [span, "duration"],
     [size, "size"],
     [flag, "true or false"],
     [port, "number"],

@@ -45,8 +45,13 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const file = path === undefined ? undefined : readConfigFile(path);
   const environment = readEnvironment(options.environment);
   const settings = [...environment.settings, ...(options.flags ?? [])];
-  const { raw, notes } = merge(file, settings);
-  const apart = [...findMisplacedRedis(raw, file), ...environment.unreadable.map(unreadableFile)];
+  const { raw, notes: merged } = merge(file, settings);
+  const notes = [...environment.notes, ...merged];
+  const apart = [
+    ...findMisplacedRedis(raw, file),
+    ...findTwoRedis(raw, file),
+    ...environment.wrong.map((found) => ({ ...found, path: found.path.join(".") })),
+  ];
 
   const parsed = configSchema.safeParse(raw, { error: wrongType });
   const originOf = (key: readonly string[]): Origin | undefined =>
@@ -57,17 +62,15 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     : parsed.error.issues.flatMap((issue) => problemsOf(issue, file, settings));
   // What is said of it apart is not said twice.
   const said = new Set(apart.map((problem) => problem.path));
-  const problems = [...apart, ...found.filter((problem) => !said.has(problem.path))];
+  const problems = [...apart, ...found.filter((problem) => !said.has(problem.path))].sort(
+    (one, other) => lineOf(one) - lineOf(other),
+  );
   throw new ParallaxError("invalid_config", describe(problems), { details: { problems } });
 }
 
-function unreadableFile(problem: {
-  readonly path: readonly string[];
-  readonly origin: Origin;
-  readonly file: string;
-}): ConfigProblem {
-  const message = `the file ${problem.file} can't be read; check the path and who may read it`;
-  return { path: problem.path.join("."), origin: problem.origin, message };
+/** In the order of the file; what comes from elsewhere is told after it. */
+function lineOf({ origin }: ConfigProblem): number {
+  return origin?.source === "file" ? (origin.line ?? 0) : Number.MAX_SAFE_INTEGER;
 }
 
 /** Words for what a key of one type was given of another. */
@@ -138,6 +141,13 @@ function findMisplacedRedis(raw: Raw, file: ConfigFile | undefined): ConfigProbl
       message: "move `redis` to the top level, beside `highAvailability`",
     },
   ];
+}
+
+/** Said apart, so that it is said whatever else is wrong with either. */
+function findTwoRedis({ redis }: Raw, file: ConfigFile | undefined): ConfigProblem[] {
+  if (!isRecord(redis) || redis.cluster === undefined || redis.sentinel === undefined) return [];
+  const message = "can't stand beside redis.cluster; keep the one that your Redis is";
+  return [{ path: "redis.sentinel", origin: file?.originOf(["redis", "sentinel"]), message }];
 }
 
 function problemsOf(

@@ -1,60 +1,69 @@
 import { z } from "zod";
 import { redis } from "./redis-schema.ts";
-import { count, duration, flag, holdTo, hostAndPort, port, size } from "./values.ts";
+import { count, duration, flag, hostAndPort, port, relation, size, span } from "./values.ts";
+
+/** What is left out follows from the lease. */
+function leaseTimes(given: {
+  readonly leaseDuration: number;
+  readonly renewDeadline?: number | undefined;
+  readonly retryPeriod?: number | undefined;
+}) {
+  const { leaseDuration: leaseDurationMs, renewDeadline, retryPeriod } = given;
+  return {
+    leaseDurationMs,
+    renewDeadlineMs: renewDeadline ?? (leaseDurationMs * 2) / 3,
+    retryPeriodMs: retryPeriod ?? (leaseDurationMs * 2) / 15,
+  };
+}
 
 const leaderElection = z
   .strictObject({
     enabled: flag.default(true).describe("Whether this node may lead."),
-    leaseDuration: duration.default(15_000).describe("How long leadership lasts without a renewal."),
-    renewDeadline: duration
+    leaseDuration: span.default(15_000).describe("How long leadership lasts without a renewal."),
+    renewDeadline: span
       .optional()
       .describe("How long the leader trusts its last renewal. Default 2/3 of leaseDuration."),
-    retryPeriod: duration.optional().describe("The wait between renewals. Default 2/15 of leaseDuration."),
+    retryPeriod: span.optional().describe("The wait between renewals. Default 2/15 of leaseDuration."),
   })
-  .transform(({ enabled, leaseDuration, renewDeadline, retryPeriod }) => ({
-    enabled,
-    leaseDurationMs: leaseDuration,
-    renewDeadlineMs: renewDeadline ?? (leaseDuration * 2) / 3,
-    retryPeriodMs: retryPeriod ?? (leaseDuration * 2) / 15,
-  }))
-  .superRefine(
-    holdTo(({ leaseDurationMs, renewDeadlineMs, retryPeriodMs }) => [
-      {
-        holds: renewDeadlineMs < leaseDurationMs,
-        path: ["renewDeadline"],
-        message: "must be shorter than leaseDuration",
+  .refine(
+    ...relation<Parameters<typeof leaseTimes>[0]>({
+      keys: ["renewDeadline", "leaseDuration"],
+      holds: (given) => leaseTimes(given).renewDeadlineMs < given.leaseDuration,
+      message: "must be shorter than leaseDuration",
+    }),
+  )
+  .refine(
+    ...relation<Parameters<typeof leaseTimes>[0]>({
+      keys: ["retryPeriod", "renewDeadline", "leaseDuration"],
+      holds(given) {
+        const { renewDeadlineMs, retryPeriodMs } = leaseTimes(given);
+        return renewDeadlineMs > 1.2 * retryPeriodMs;
       },
-      {
-        holds: renewDeadlineMs > 1.2 * retryPeriodMs,
-        path: ["retryPeriod"],
-        message: "must be so short that renewDeadline is longer than 1.2 times retryPeriod",
-      },
-      { holds: retryPeriodMs > 0, path: ["retryPeriod"], message: "must be longer than 0" },
-    ]),
-  );
+      message: "must be so short that renewDeadline is longer than 1.2 times retryPeriod",
+    }),
+  )
+  .transform((given) => ({ enabled: given.enabled, ...leaseTimes(given) }));
 
 const memberHealth = z
   .strictObject({
-    checkInterval: duration.default(5000).describe("The time between a node's beats."),
-    timeout: duration.default(3000).describe("Bounds one beat; shorter than checkInterval."),
+    checkInterval: span.default(5000).describe("The time between a node's beats."),
+    timeout: span.default(3000).describe("Bounds one beat; shorter than checkInterval."),
     unhealthyThreshold: count.default(3).describe("How many missed intervals make a member unhealthy."),
     removeAfter: duration.default(600_000).describe("How long a failed member stays listed."),
   })
+  .refine(
+    ...relation<{ readonly timeout: number; readonly checkInterval: number }>({
+      keys: ["timeout", "checkInterval"],
+      holds: ({ timeout, checkInterval }) => timeout < checkInterval,
+      message: "must be shorter than checkInterval",
+    }),
+  )
   .transform(({ checkInterval, timeout, unhealthyThreshold, removeAfter }) => ({
     checkIntervalMs: checkInterval,
     timeoutMs: timeout,
     unhealthyThreshold,
     removeAfterMs: removeAfter,
-  }))
-  .superRefine(
-    holdTo(({ timeoutMs, checkIntervalMs }) => [
-      {
-        holds: timeoutMs < checkIntervalMs,
-        path: ["timeout"],
-        message: "must be shorter than checkInterval",
-      },
-    ]),
-  );
+  }));
 
 const highAvailability = z.strictObject({
   enabled: flag.default(false).describe("Whether this is one of several nodes on one Redis. Needs `redis`."),
@@ -119,14 +128,13 @@ const server = z
       })
       .prefault({}),
   })
-  .superRefine(
-    holdTo(({ drainTimeout, terminationGrace }) => [
-      {
-        holds: terminationGrace === undefined || terminationGrace > drainTimeout,
-        path: ["terminationGrace"],
-        message: "must be longer than drainTimeout, or the drain is cut off; raise it, or shorten the drain",
-      },
-    ]),
+  .refine(
+    ...relation<{ readonly drainTimeout: number; readonly terminationGrace?: number | undefined }>({
+      keys: ["terminationGrace", "drainTimeout"],
+      holds: ({ drainTimeout, terminationGrace }) =>
+        terminationGrace === undefined || terminationGrace > drainTimeout,
+      message: "must be longer than drainTimeout, or the drain is cut off; raise it, or shorten the drain",
+    }),
   );
 
 /** `parallax.config.yaml`: every key, its default and its meaning. Durations come out in milliseconds, sizes in bytes. */
@@ -165,9 +173,9 @@ export const configSchema = z
       .prefault({}),
     executions: z
       .strictObject({
-        retention: duration.default(86_400_000).describe("How long a finished execution is kept."),
+        retention: span.default(86_400_000).describe("How long a finished execution is kept."),
         maxFinished: count.default(1_000_000).describe("How many finished executions are kept."),
-        defaultTimeout: duration.default(60_000).describe("The time limit where a pattern has none."),
+        defaultTimeout: span.default(60_000).describe("The time limit where a pattern has none."),
         maxOpen: count
           .default(100_000)
           .describe("How many open executions a node holds; then it answers 503."),

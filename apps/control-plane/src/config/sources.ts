@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { ParallaxError } from "@parallax/core";
+import { errorMessage, ParallaxError } from "@parallax/core";
 import { isMap, LineCounter, parseDocument } from "yaml";
+import { nearest } from "./spelling.ts";
 
 /** Where a value came from, for errors and for `config show`. */
 export type Origin =
@@ -39,7 +40,7 @@ export function readConfigFile(file: string): ConfigFile {
       `reading ${file}: write a mapping of keys to values at its top`,
     );
   }
-  const content: Record<string, unknown> = document.toJS() ?? {};
+  const content = contentOf(document, file);
 
   function lineOf(path: readonly PropertyKey[]): number | undefined {
     for (let depth = path.length; depth > 0; depth -= 1) {
@@ -57,6 +58,17 @@ export function readConfigFile(file: string): ConfigFile {
   }
 
   return { content, originOf: (path) => ({ source: "file", file, line: lineOf(path) }) };
+}
+
+function contentOf(document: ReturnType<typeof parseDocument>, file: string): Record<string, unknown> {
+  try {
+    return document.toJS() ?? {};
+  } catch (cause) {
+    // An alias without its anchor, or too many of them.
+    throw new ParallaxError("invalid_config", `reading ${file}: this is no YAML: ${errorMessage(cause)}`, {
+      cause,
+    });
+  }
 }
 
 function readText(file: string): string {
@@ -78,6 +90,8 @@ export const variables: Readonly<Record<string, readonly string[]>> = {
   PARALLAX_HA_ENABLED: ["highAvailability", "enabled"],
   PARALLAX_HA_CLUSTER_ID: ["highAvailability", "clusterId"],
   PARALLAX_HA_LEASE_DURATION: ["highAvailability", "leaderElection", "leaseDuration"],
+  // Before the URL, which takes the place of all Sentinels.
+  PARALLAX_REDIS_SENTINEL_PASSWORD: ["redis", "sentinel", "password"],
   PARALLAX_REDIS_URL: ["redis", "url"],
   PARALLAX_REDIS_USERNAME: ["redis", "username"],
   PARALLAX_REDIS_PASSWORD: ["redis", "password"],
@@ -98,41 +112,66 @@ export const secretVariables: readonly string[] = [
   "PARALLAX_API_TOKEN",
   "PARALLAX_REDIS_URL",
   "PARALLAX_REDIS_PASSWORD",
+  "PARALLAX_REDIS_SENTINEL_PASSWORD",
 ];
+/** Those that are read elsewhere. */
+const otherVariables = ["PARALLAX_CONFIG", "PARALLAX_URL", "PARALLAX_TOKEN"];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the environment sets, and which of its files can't be read. Empty variables count as absent. */
+/** What the environment sets, and what is wrong with it. Empty variables count as absent. */
 export interface EnvironmentSettings {
   readonly settings: readonly Setting[];
-  readonly unreadable: readonly {
+  readonly wrong: readonly {
     readonly path: readonly string[];
     readonly origin: Origin;
-    readonly file: string;
+    readonly message: string;
   }[];
+  /** Variables that nobody reads and that look like a slip. Others may be Kubernetes', of a Service named `parallax`. */
+  readonly notes: readonly string[];
 }
 
 export function readEnvironment(environment: Environment): EnvironmentSettings {
   const settings: Setting[] = [];
-  const unreadable: EnvironmentSettings["unreadable"][number][] = [];
+  const wrong: EnvironmentSettings["wrong"][number][] = [];
   for (const [variable, path] of Object.entries(variables)) {
     const fileVariable = `${variable}_FILE`;
     const file = secretVariables.includes(variable) ? environment[fileVariable] : undefined;
     const given = environment[variable];
-    if (given) settings.push(settingOf(variable, path, variable, given));
-    else if (file) {
-      const text = tryReadText(file);
-      if (text === undefined)
-        unreadable.push({ path, origin: { source: "environment", variable: fileVariable }, file });
-      else settings.push(settingOf(variable, path, fileVariable, text.trim()));
+    const shownAs = given ? variable : fileVariable;
+    const origin: Origin = { source: "environment", variable: shownAs };
+    const text = given || (file ? tryReadText(file)?.trim() : "");
+    if (text === undefined) {
+      wrong.push({
+        path,
+        origin,
+        message: `the file ${file} can't be read; check the path and who may read it`,
+      });
+    } else if (file && text === "") {
+      // No tokens would let everybody in.
+      wrong.push({ path, origin, message: `the file ${file} is empty; write the value into it` });
+    } else if (variable === "PARALLAX_API_TOKEN" && text !== "" && parseTokens(text).length === 0) {
+      wrong.push({ path, origin, message: "there is no token in it; write role:token,role:token" });
+    } else if (text !== "") {
+      settings.push({ path, value: variable === "PARALLAX_API_TOKEN" ? parseTokens(text) : text, origin });
     }
   }
-  return { settings, unreadable };
+  return { settings, wrong, notes: slipsIn(environment) };
 }
 
-function settingOf(variable: string, path: readonly string[], shownAs: string, text: string): Setting {
-  const value = variable === "PARALLAX_API_TOKEN" ? parseTokens(text) : text;
-  return { path, value, origin: { source: "environment", variable: shownAs } };
+function slipsIn(environment: Environment): string[] {
+  const known = [
+    ...Object.keys(variables),
+    ...secretVariables.map((name) => `${name}_FILE`),
+    ...otherVariables,
+  ];
+  const unknown = Object.keys(environment).filter(
+    (name) => name.startsWith("PARALLAX_") && !known.includes(name),
+  );
+  return unknown.flatMap((name) => {
+    const meant = nearest(name, known);
+    return meant === undefined ? [] : [`${name} is read by nobody; write ${meant}, if that is what it means`];
+  });
 }
 
 function tryReadText(file: string): string | undefined {

@@ -15,6 +15,9 @@ export const duration = z
     }
   });
 
+/** One that can't be nothing. */
+export const span = duration.refine((ms) => ms > 0, "must be longer than 0");
+
 const unitBytes = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 const sizeHint = "write a size such as 512KiB, 1MiB or 2GiB, or a number of bytes";
 
@@ -33,9 +36,14 @@ function isUnit(text: string | undefined): text is keyof typeof unitBytes {
   return text !== undefined && Object.hasOwn(unitBytes, text);
 }
 
+const placeHint = "write host:port";
 export const hostAndPort = z
-  .string("write host:port")
-  .regex(/^[^\s:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, "write host:port");
+  .string(placeHint)
+  .regex(/^[^\s:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, { message: placeHint, abort: true })
+  .refine(
+    (text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65_535,
+    `${placeHint}, with a port up to 65535`,
+  );
 const countHint = "write a whole number above 0";
 export const count = z.int(countHint).positive(countHint);
 /** Environment variables and flags are text. */
@@ -46,19 +54,25 @@ export const port = z
   .pipe(z.number().min(0, portHint).max(65_535, portHint));
 
 /** What no single value shows. */
-interface Relation {
-  readonly holds: boolean;
-  /** Within the section that is checked. */
-  readonly path: readonly string[];
+interface Relation<Section> {
+  /** Every key that it is about: where one of them is wrong by itself, nothing can be said of the relation. */
+  readonly keys: readonly string[];
+  readonly holds: (section: Section) => boolean;
+  /** Which of them is named. Default: the first. */
+  readonly blames?: string;
   readonly message: string;
 }
 
-/** Reports the relations of a section that don't hold. Each section has its own, so that one problem hides no other. */
-export function holdTo<Section>(
-  relationsOf: (section: Section) => readonly Relation[],
-): (section: Section, context: z.RefinementCtx) => void {
-  return (section, context) => {
-    for (const { holds, path, message } of relationsOf(section))
-      if (!holds) context.addIssue({ code: "custom", path: [...path], message });
-  };
+/** A relation of a section, for `refine`. It is looked at whatever else is wrong, so that everything is told at once. */
+export function relation<Section>({ keys, holds, blames, message }: Relation<Section>): [
+  (section: Section) => boolean,
+  {
+    readonly path: string[];
+    readonly message: string;
+    readonly when: (payload: { readonly issues: readonly z.core.$ZodRawIssue[] }) => boolean;
+  },
+] {
+  const isAbout = ({ path = [], code }: z.core.$ZodRawIssue): boolean =>
+    path.length === 0 ? code !== "unrecognized_keys" && code !== "custom" : keys.includes(String(path[0]));
+  return [holds, { path: [blames ?? keys[0] ?? ""], message, when: ({ issues }) => !issues.some(isAbout) }];
 }

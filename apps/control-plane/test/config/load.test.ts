@@ -49,11 +49,67 @@ describe("loading the configuration", () => {
     ]);
   });
 
+  it("tells of all that is wrong at once, in the order of the file, relations beside other slips", () => {
+    const { problems } = refusal(
+      [
+        "highAvailability:",
+        "  memberHealth: { checkInterval: 2s, timeout: 3s, unhealthyThreshold: 0 }",
+        "  leaderElection:",
+        "    leaseDuration: 5s",
+        "    renewDeadline: 6s",
+        "    retryPeriod: soon",
+        "redis:",
+        "  cluster: { nodes: [a:1] }",
+        "  sentinel: { nodes: [b] }",
+        "server: { port: 99999, drainTimeout: 30s, terminationGrace: 10s }",
+        "bogus: 1",
+      ].join("\n"),
+    );
+    expect(problems).toEqual([
+      "2 highAvailability.memberHealth.unhealthyThreshold: write a whole number above 0",
+      "2 highAvailability.memberHealth.timeout: must be shorter than checkInterval",
+      expect.stringContaining("5 highAvailability.leaderElection.renewDeadline: must be shorter"),
+      expect.stringContaining("6 highAvailability.leaderElection.retryPeriod: write a duration"),
+      expect.stringContaining("9 redis.sentinel: can't stand beside redis.cluster"),
+      "9 redis.sentinel.master: is missing; write it",
+      "9 redis.sentinel.nodes.0: write host:port",
+      expect.stringContaining("10 server.port: write a port"),
+      expect.stringContaining("10 server.terminationGrace: must be longer than drainTimeout"),
+      expect.stringContaining("11 bogus: there is no such key"),
+    ]);
+  });
+
+  it("says nothing of a relation where one of its keys is wrong by itself", () => {
+    const { problems } = refusal(
+      "highAvailability: { leaderElection: { leaseDuration: long, renewDeadline: 40s, retryPeriod: 35s } }",
+    );
+    expect(problems).toEqual([
+      expect.stringContaining("1 highAvailability.leaderElection.leaseDuration: write a duration"),
+    ]);
+  });
+
+  it.each([
+    ["redis: { url: 'redis://a:b:c/xyz' }", "redis.url: write redis://host:port"],
+    ["redis: { url: 'redis://a:99999999' }", "redis.url: write redis://host:port"],
+    ["node: { address: 'host:99999' }", "node.address: write host:port, with a port up to 65535"],
+    [
+      "redis: { url: 'redis://a', durability: { timeout: 0 } }",
+      "redis.durability.timeout: must be longer than 0",
+    ],
+    ["executions: { defaultTimeout: 0 }", "executions.defaultTimeout: must be longer than 0"],
+  ])("refuses %s", (text, problem) => {
+    expect(refusal(text).problems).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it("names the file where an alias has no anchor", () => {
+    expect(refusal("server: *here").message).toMatch(/reading .*this is no YAML: .*here/);
+  });
+
   it("names the line to move where redis stands below highAvailability", () => {
     const { problems } = refusal(
       "highAvailability:\n  enabled: true\n  redis:\n    url: redis://localhost:6379\n",
     );
-    expect(problems[0]).toBe(
+    expect(problems[1]).toBe(
       "3 highAvailability.redis: move `redis` to the top level, beside `highAvailability`",
     );
   });

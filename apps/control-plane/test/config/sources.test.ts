@@ -85,6 +85,37 @@ describe("the environment", () => {
     ]);
   });
 
+  it("refuses tokens that are none: without any, everybody would be let in", () => {
+    const file = temporaryFile("tokens", "\n");
+    expect(refusal("", { environment: { PARALLAX_API_TOKEN_FILE: file } }).problems).toEqual([
+      `PARALLAX_API_TOKEN_FILE server.auth.tokens: the file ${file} is empty; write the value into it`,
+    ]);
+    expect(refusal("", { environment: { PARALLAX_API_TOKEN: " , " } }).problems).toEqual([
+      "PARALLAX_API_TOKEN server.auth.tokens: there is no token in it; write role:token,role:token",
+    ]);
+  });
+
+  it("says which variable was meant, and nothing of what Kubernetes sets for a Service of that name", () => {
+    const environment = {
+      PARALLAX_HA_LEASE_DURATON: "3s",
+      PARALLAX_SERVICE_HOST: "10.0.0.1",
+      PARALLAX_PORT_8080_TCP: "tcp://10.0.0.1:8080",
+      PARALLAX_URL: "http://localhost:8080",
+    };
+    expect(readEnvironment(environment).notes).toEqual([
+      "PARALLAX_HA_LEASE_DURATON is read by nobody; write PARALLAX_HA_LEASE_DURATION, if that is what it means",
+    ]);
+  });
+
+  it("has the password of the Sentinels, unless a URL takes their place", () => {
+    const yaml = "redis: { sentinel: { master: m, nodes: [s:1] } }";
+    const secret = { PARALLAX_REDIS_SENTINEL_PASSWORD_FILE: temporaryFile("secret", "s3cret\n") };
+    expect(load(yaml, { environment: secret }).config.redis.sentinel?.password).toBe("s3cret");
+    const url = { ...secret, PARALLAX_REDIS_URL: "redis://r:1" };
+    const { redis } = load(yaml, { environment: url }).config;
+    expect([redis.url, redis.sentinel]).toEqual(["redis://r:1", undefined]);
+  });
+
   it("does not show a token that is refused", () => {
     const { message, problems } = refusal("", { environment: { PARALLAX_API_TOKEN: "api:s3cret" } });
     expect(problems).toEqual(["PARALLAX_API_TOKEN server.auth.tokens.0.token: use 8 characters or more"]);
