@@ -17,9 +17,6 @@ import type { Transport } from "./transport.ts";
 import { agentUrls } from "./urls.ts";
 import { webSocketTransport } from "./websocket.ts";
 
-/** It travels with every `hello`. */
-const maxMetadataBytes = 16_384;
-
 /** Options of a `ParallaxAgent`. */
 export interface ParallaxAgentOptions {
   /** Where the control plane is, `http://host:8080` or `https://host`: a load balancer, a node, or several of them. */
@@ -87,7 +84,7 @@ export function readOptions(options: ParallaxAgentOptions): AgentSettings {
   return {
     urls: agentUrls(options.controlPlaneUrl),
     reconnect: readReconnect(options.reconnect),
-    name: (options.name ?? hostname()).slice(0, 128) || "agent",
+    name: (options.name ?? hostname()).replaceAll(/\p{Cc}/gu, " ").slice(0, 128) || "agent",
     capabilities: readCapabilities(options.capabilities ?? []),
     maxConcurrentTasks,
     token: async () => (typeof token === "function" ? token() : token),
@@ -116,6 +113,7 @@ function readMetadata(metadata: Readonly<Record<string, unknown>>): Readonly<Rec
   } catch (error) {
     throw invalidOption("metadata", `give plain values only (${errorMessage(error)})`, error);
   }
+  const { maxMetadataBytes } = agentLimits;
   if (Buffer.byteLength(text) <= maxMetadataBytes) return metadata;
   throw invalidOption("metadata", `give at most ${maxMetadataBytes} bytes of JSON`);
 }

@@ -50,6 +50,10 @@ describe("options", () => {
     });
   });
 
+  it("have a name that a terminal can show", () => {
+    expect(readOptions({ controlPlaneUrl, name: "a\u001b[31mb\n" }).name).toBe("a [31mb ");
+  });
+
   it.each<Partial<ParallaxAgentOptions>>([
     { maxConcurrentTasks: 0 },
     { maxConcurrentTasks: 1.5 },

@@ -255,6 +255,8 @@ describe("bad input", () => {
       ["a binary frame", Buffer.from(JSON.stringify(hello())), "binary_frame"],
       ["a hello without capabilities", { ...hello(), capabilities: undefined }, "invalid_frame"],
       ["a hello with none", hello({ capabilities: [] }), "invalid_frame"],
+      ["a hello with long metadata", hello({ metadata: { long: "x".repeat(16_384) } }), "invalid_frame"],
+      ["a hello with a name that terminals obey", hello({ name: "\u001b[2J" }), "invalid_frame"],
       ["a hello with no place", hello({ maxConcurrentTasks: 0 }), "invalid_frame"],
     ])("%s: one error, and the connection goes on", async (_, frame, code) => {
       const agent = await openSocket(url);

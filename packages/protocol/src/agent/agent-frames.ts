@@ -14,7 +14,7 @@ export interface HeldTask {
 /** The first frame of a connection: who the agent is and, if it was here before, what it brings along. */
 export interface HelloFrame {
   readonly type: "hello";
-  /** For people; need not be unique. */
+  /** For people, without control characters; need not be unique. */
   readonly name: string;
   readonly capabilities: readonly string[];
   /** How many tasks it takes at once. */
@@ -112,16 +112,27 @@ const concurrencySchema = z.int().min(1).max(agentLimits.maxConcurrentTasks);
 
 const helloSchema: ObjectSchema<HelloFrame> = z.object({
   type: z.literal("hello"),
-  name: z.string().min(1).max(128),
+  // Terminals show it.
+  name: z
+    .string()
+    .min(1)
+    .max(128)
+    .regex(/^\P{Cc}*$/u, "leave out control characters"),
   capabilities: capabilitiesSchema,
   maxConcurrentTasks: concurrencySchema,
-  metadata: z.record(z.string(), z.unknown()),
+  metadata: z
+    .record(z.string(), z.unknown())
+    .refine(isShort, `use at most ${agentLimits.maxMetadataBytes} bytes of JSON`),
   agentId: agentIdSchema.optional(),
   resumeToken: z.string().max(512).optional(),
   connection: ordinalSchema,
   holding: z.array(heldTaskSchema).max(agentLimits.maxConcurrentTasks),
   owed: z.array(taskIdSchema).max(agentLimits.maxOwed),
 });
+
+function isShort(metadata: Readonly<Record<string, unknown>>): boolean {
+  return new TextEncoder().encode(JSON.stringify(metadata)).length <= agentLimits.maxMetadataBytes;
+}
 
 const acceptSchema: ObjectSchema<AcceptFrame> = z.object({ type: z.literal("accept"), ...attempt });
 

@@ -14,6 +14,8 @@ export const agentLimits = {
   maxCapabilities: 64,
   /** The most tasks that an agent takes at once. */
   maxConcurrentTasks: 1000,
+  /** The longest metadata that `hello` carries, in bytes of JSON: every list of agents shows it. */
+  maxMetadataBytes: 16_384,
   /** The most results that `hello` names as owed. */
   maxOwed: 10_000,
   /** What a node reads from one connection besides answers to tasks, frames a second over time; the rest waits in the network. */
