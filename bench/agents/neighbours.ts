@@ -1,6 +1,7 @@
 // Agents that do one kind of harm each: what others notice of them, and what waits at the node for one that does not read.
 
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { setInterval } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
@@ -8,7 +9,8 @@ import type { WebSocket } from "ws";
 import { startCluster } from "./cluster.ts";
 import { startFleet } from "./fleet.ts";
 import { check, options, pause, quantile } from "./options.ts";
-import { connectRaw } from "./raw-agents.ts";
+import { connectRaw, helloOf } from "./raw-agents.ts";
+import { pourOnce } from "./raw-flood.ts";
 
 /** What is poured, by what an agent does. */
 const floods: Readonly<Record<string, string | Buffer>> = {
@@ -17,6 +19,13 @@ const floods: Readonly<Record<string, string | Buffer>> = {
   "pours binary frames": Buffer.alloc(65_536),
   "sends 10 MB again and again": `"${"x".repeat(10_000_000)}"`,
 };
+
+/** What a process has had of all processors so far, in ms. */
+function processorMs(pid: number): number {
+  const [, facts = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+  const [user = 0, system = 0] = facts.split(" ").slice(11, 13).map(Number);
+  return (user + system) * 10;
+}
 
 interface Flood {
   readonly url: string;
@@ -31,13 +40,9 @@ async function connect(url: string, capability: string): Promise<WebSocket> {
 
 /** As much as the network takes; four times a second in a new connection, where the last one was closed. */
 async function pourForEver({ url, what }: Flood): Promise<void> {
-  const data = floods[what] ?? "";
+  const hello = helloOf("flood", "none", 1);
   for (;;) {
-    const agent = await connect(url, "none");
-    while (agent.readyState === agent.OPEN) {
-      while (agent.readyState === agent.OPEN && agent.bufferedAmount < 65_536) agent.send(data);
-      await pause(2);
-    }
+    await pourOnce(url, hello, floods[what] ?? "");
     await pause(250);
   }
 }
@@ -71,6 +76,7 @@ aggregate: { strategy: first }
   const [node] = cluster.nodes;
   if (!node) throw new Error("there is no node");
   const { url } = node;
+  const { pid } = node.process;
   const fleet = await startFleet({
     count: agents,
     url,
@@ -162,15 +168,19 @@ aggregate: { strategy: first }
     };
   }
 
-  async function beside(harm: Harm): Promise<number[]> {
+  /** What others notice, and what the node spends of a second meanwhile, on them and on the harm, in ms of one processor. */
+  async function beside(harm: Harm): Promise<{ readonly found: number[]; readonly spentMs: number }> {
     const controller = new AbortController();
     const done = harm(controller.signal);
     await Promise.race([done, pause(1000)]);
+    const startedMs = performance.now();
+    const before = processorMs(pid);
     const found = await latencies();
+    const spentMs = ((processorMs(pid) - before) / (performance.now() - startedMs)) * 1000;
     controller.abort();
     await done;
     await pause(500);
-    return found;
+    return { found, spentMs };
   }
 
   const show = (values: readonly number[]): string =>
@@ -181,15 +191,19 @@ aggregate: { strategy: first }
     if (only && only !== name) continue;
     const beforehand: number[] = [];
     const afterwards: number[] = [];
+    let costMs = 0;
     for (let round = 0; round < rounds; round += 1) {
-      beforehand.push(...(await beside(good)));
-      afterwards.push(...(await beside(bad)));
+      const [without, withIt] = [await beside(good), await beside(bad)];
+      beforehand.push(...without.found);
+      afterwards.push(...withIt.found);
+      costMs += (withIt.spentMs - without.spentMs) / rounds;
     }
     console.log(
       `an agent that ${name}\n  beside a good one: ${show(beforehand)}\n  beside it:         ${show(afterwards)}`,
     );
     const ratio = quantile(afterwards, 0.99) / quantile(beforehand, 0.99);
     check("p99 of the others at most 10 % worse", ratio <= 1.1, ratio.toFixed(2));
+    check("costs the node at most a tenth of a processor", costMs <= 100, `${costMs.toFixed(0)} ms a second`);
     check("each of theirs was completed", afterwards.length === rounds * seconds * rate, afterwards.length);
   }
   if (most > 0)

@@ -2,6 +2,20 @@ import { once } from "node:events";
 import { agentPath, agentSubprotocol } from "@parallax/protocol";
 import { WebSocket } from "ws";
 
+/** What an agent says of itself that can do one thing. */
+export function helloOf(name: string, capability: string, slots: number): string {
+  return JSON.stringify({
+    type: "hello",
+    name,
+    capabilities: [capability],
+    maxConcurrentTasks: slots,
+    metadata: {},
+    connection: 1,
+    holding: [],
+    owed: [],
+  });
+}
+
 /** Agents with nothing to them but a socket, so that many of them cost the bench little. */
 export async function connectRaw(options: {
   readonly url: string;
@@ -13,17 +27,6 @@ export async function connectRaw(options: {
 }): Promise<readonly WebSocket[]> {
   const { url, count, capability = "idle", slots = 1, greet = true } = options;
   const sockets: WebSocket[] = [];
-  const hello = (name: string): string =>
-    JSON.stringify({
-      type: "hello",
-      name,
-      capabilities: [capability],
-      maxConcurrentTasks: slots,
-      metadata: {},
-      connection: 1,
-      holding: [],
-      owed: [],
-    });
 
   async function connect(index: number): Promise<void> {
     const socket = new WebSocket(`${url.replace("http", "ws")}${agentPath}`, agentSubprotocol, {
@@ -32,7 +35,7 @@ export async function connectRaw(options: {
     socket.on("error", (error) => console.log(`a socket failed: ${error.message}`));
     await once(socket, "open");
     if (greet) {
-      socket.send(hello(`agent-${index}`));
+      socket.send(helloOf(`agent-${index}`, capability, slots));
       await once(socket, "message");
     }
     sockets.push(socket);
