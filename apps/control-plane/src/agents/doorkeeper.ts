@@ -15,26 +15,30 @@ export interface Doorkeeper {
 }
 
 export function createDoorkeeper({ total, perAddress, perToken }: ConnectionLimits): Doorkeeper {
-  const counts = new Map<string, number>();
-  const countOf = (key: string): number => counts.get(key) ?? 0;
+  let all = 0;
+  const byAddress = new Map<string, number>();
+  const byToken = new Map<string, number>();
 
-  function add(key: string, change: 1 | -1): void {
-    const count = countOf(key) + change;
-    if (count > 0) counts.set(key, count);
-    else counts.delete(key);
+  function add(address: string, caller: string, change: 1 | -1): void {
+    all += change;
+    addTo(byAddress, address, change);
+    addTo(byToken, caller, change);
   }
 
   return {
     admit(address, caller, socket) {
-      const keys = ["all", `address ${address}`, `token ${caller}`] as const;
-      if (countOf(keys[0]) >= total) return "everybody together";
-      if (countOf(keys[1]) >= perAddress) return "this address";
-      if (countOf(keys[2]) >= perToken) return "this token";
-      for (const key of keys) add(key, 1);
-      socket.once("close", () => {
-        for (const key of keys) add(key, -1);
-      });
+      if (all >= total) return "everybody together";
+      if ((byAddress.get(address) ?? 0) >= perAddress) return "this address";
+      if ((byToken.get(caller) ?? 0) >= perToken) return "this token";
+      add(address, caller, 1);
+      socket.once("close", () => add(address, caller, -1));
       return undefined;
     },
   };
+}
+
+function addTo(counts: Map<string, number>, key: string, change: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + change;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }

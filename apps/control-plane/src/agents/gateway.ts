@@ -6,11 +6,12 @@ import { WebSocketServer } from "ws";
 import type { Authenticator } from "../http/auth.ts";
 import { isFromElsewhere } from "../http/origin.ts";
 import { answerRaw, type Refusal } from "../http/raw-answer.ts";
+import { stayOnHttp1 } from "../http/stay-on-http1.ts";
 import { type ConnectionLimits, createDoorkeeper } from "./doorkeeper.ts";
 import type { Hub } from "./hub.ts";
 
 export interface GatewayOptions {
-  readonly server: Pick<Server, "on">;
+  readonly server: Pick<Server, "on" | "emit">;
   readonly hub: Pick<Hub, "accept">;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
@@ -34,6 +35,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     maxPayload: maxPayloadBytes,
     perMessageDeflate: false,
     clientTracking: false,
+    // Connections answer pings themselves, no more than one a turn.
+    autoPong: false,
+    // What is held of one frame that comes in bits; ws has room for 256 Ki of them, which take more than what is in them.
+    maxFragments: 1024,
+    maxBufferedChunks: Math.max(1024, Math.ceil(maxPayloadBytes / 256)),
     // ws waits 30 s for the other side to close; a drain has no such time.
     closeTimeout: 3000,
     handleProtocols: (offered: Set<string>) =>
@@ -73,8 +79,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     return { status: 400, code: "unsupported_version", message };
   }
 
+  const onError = (error: Error): void => logger.debug("an agent's TCP connection failed", { error });
+
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on("error", (error) => logger.debug("a socket failed during its upgrade", { error }));
+    if (!/\bwebsocket\b/i.test(request.headers.upgrade ?? "")) {
+      stayOnHttp1(server, request, socket, head);
+      return;
+    }
+    socket.on("error", onError);
     const checked = check(request);
     const admitted = "status" in checked ? checked : admit(request, socket, checked.caller);
     if ("status" in admitted) answerRaw(socket, admitted);
@@ -95,6 +107,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     return { status: 429, code: "too_many_connections", message };
   }
 
+  // What is no handshake in the eyes of ws, which would answer with a page.
+  sockets.on("wsClientError", ({ message }, socket) =>
+    answerRaw(socket, {
+      status: 400,
+      code: "invalid_request",
+      message: `connecting an agent: ${message}; send the handshake of RFC 6455`,
+    }),
+  );
   server.on("upgrade", onUpgrade);
   return {
     close() {

@@ -1,23 +1,26 @@
 import type { Clock, Logger, Random } from "@parallax/core";
-import {
-  type AgentFrame,
-  agentLimits,
-  closeCodes,
-  type HelloFrame,
-  type NodeFrame,
-} from "@parallax/protocol";
+import { type AgentFrame, closeCodes, type HelloFrame, type NodeFrame } from "@parallax/protocol";
 import type { NodeMessage } from "../node-messages.ts";
+import { Allowance } from "./allowance.ts";
 import { type Assignments, createAssignments } from "./assignments.ts";
-import { type AgentConnection, type AgentSocket, beatMs, createAgentConnection } from "./connection.ts";
+import {
+  AgentConnection,
+  type AgentSocket,
+  type AgentStream,
+  beatMs,
+  type ConnectionContext,
+  faultsOfAll,
+} from "./connection.ts";
 import { createDepartures, type Departures } from "./departures.ts";
 import { createFarewells } from "./farewells.ts";
 import { createOutcomes } from "./outcomes.ts";
 import type { TaskReports } from "./reports.ts";
 import { renewTokenEveryMs } from "./resume-tokens.ts";
 import type { Roster } from "./roster.ts";
-import type { FrameStream } from "./send-together.ts";
+import { createRounds } from "./rounds.ts";
 import type { Session } from "./session.ts";
 import type { Opened, Sessions } from "./sessions.ts";
+import { welcomeFrame } from "./welcome.ts";
 
 export interface HubOptions {
   readonly sessions: Sessions;
@@ -35,7 +38,7 @@ export interface HubOptions {
 /** The agents that are connected to this node. */
 export interface Hub {
   /** Takes a socket that was accepted at the upgrade, for the caller with this name, and the stream below it. */
-  accept(socket: AgentSocket, caller: string, stream?: FrameStream): void;
+  accept(socket: AgentSocket, caller: string, stream?: AgentStream): void;
   /** False when the agent is not connected here, or can't take a frame now. */
   send(agentId: string, frame: NodeFrame): boolean;
   has(agentId: string): boolean;
@@ -58,61 +61,70 @@ export interface Hub {
   readonly mostUnsentBytes: number;
 }
 
-/** Agents that lost their node without a word come back spread over this time, in ms. */
-const spreadMs = 5000;
+/** A connection: whose token it came with, and the agent that it was welcomed as. */
+interface Entry {
+  readonly caller: string;
+  session?: Session;
+}
+
 /** A look at the connections that comes later than this was kept from it, and so was what the agents sent. */
 const tolerableLateMs = 2 * beatMs;
 
 export function createHub(options: HubOptions): Hub {
   const { sessions, roster, reports, nodeId, clock, random, logger } = options;
   const connected = new Map<string, Session>();
-  const sockets = new Map<AgentConnection, { readonly caller: string; session?: Session }>();
+  const sockets = new Map<AgentConnection, Entry>();
   const assignments: Assignments = assignmentsOf(options);
   const isIdle = ({ agentId }: Session): boolean => roster.get(agentId)?.held.size === 0;
   const departures: Departures = createDepartures({ clock, random, connected, isIdle, onMoving: refile });
   const outcomes = createOutcomes({ reports, onAnswered: roster.release, onTaken: letGo, logger });
   const farewells = createFarewells(options);
+  const rounds = createRounds({ clock, everyMs: beatMs, look });
+  const stopBeating = clock.every(beatMs, departures.beat);
   let draining = false;
-  let lastBeatMs = clock.now();
-  const stopBeating = clock.every(beatMs, beat);
+  const context: ConnectionContext = {
+    ...{ clock, random, logger },
+    faults: new Allowance(faultsOfAll),
+    onHello: greet,
+    onFrame(connection, frame) {
+      const session = sockets.get(connection)?.session;
+      // What an agent sends before its welcome it sends again after it.
+      if (session) onFrame(session, frame);
+    },
+    onCongestion(connection, congested) {
+      const session = sockets.get(connection)?.session;
+      if (!session) return;
+      session.congested = congested;
+      refile(session);
+    },
+    onClose(connection) {
+      const session = sockets.get(connection)?.session;
+      sockets.delete(connection);
+      rounds.delete(connection);
+      if (session) closed(session);
+    },
+  };
 
-  function accept(socket: AgentSocket, caller: string, stream?: FrameStream): void {
-    const entry: { readonly caller: string; session?: Session } = { caller };
-    const connection: AgentConnection = createAgentConnection({
-      socket,
-      stream,
-      clock,
-      random,
-      logger,
-      onHello: (hello) => greet(hello, connection, entry),
-      onFrame(frame) {
-        // What an agent sends before its welcome it sends again after it.
-        if (entry.session) onFrame(entry.session, frame);
-      },
-      onCongestion(congested) {
-        if (!entry.session) return;
-        entry.session.congested = congested;
-        refile(entry.session);
-      },
-      onClose() {
-        sockets.delete(connection);
-        if (entry.session) closed(entry.session);
-      },
-    });
-    sockets.set(connection, entry);
+  function accept(socket: AgentSocket, caller: string, stream?: AgentStream): void {
+    const connection = new AgentConnection(context, socket, stream);
+    sockets.set(connection, { caller });
+    rounds.add(connection);
     if (draining) turnAway(connection);
   }
 
-  function greet(hello: HelloFrame, connection: AgentConnection, entry: { session?: Session }): void {
+  function greet(connection: AgentConnection, hello: HelloFrame): void {
     sessions
       .open(hello)
       .then((opened) => {
         const session = welcome(hello, opened, connection);
         if (!session) return;
+        const entry = sockets.get(connection);
+        if (!entry) {
+          closed(session);
+          return undefined;
+        }
         entry.session = session;
-        if (connection.isOpen) return bring(session, hello);
-        closed(session);
-        return undefined;
+        return connection.isOpen ? bring(session, hello) : undefined;
       })
       .catch((error: unknown) => {
         logger.warn("could not open an agent's session", { agent: hello.name, error });
@@ -130,9 +142,9 @@ export function createHub(options: HubOptions): Hub {
     const { agentId, resumeToken, resumed, leftNodeId } = opened;
     const session: Session = {
       agentId,
-      hello: { ...hello, holding: [], owed: [] },
       name: hello.name,
       capabilities: hello.capabilities,
+      metadata: hello.metadata,
       counter: hello.connection,
       connection,
       slots: hello.maxConcurrentTasks,
@@ -148,16 +160,7 @@ export function createHub(options: HubOptions): Hub {
     if (leftNodeId !== undefined && leftNodeId !== nodeId)
       options.tell(leftNodeId, { type: "agent-moved", from: nodeId, agentId, connection: hello.connection });
     logger.info("agent connected", { agent: agentId, name: hello.name, resumed });
-    connection.send({
-      type: "welcome",
-      agentId,
-      nodeId,
-      resumeToken,
-      resumed,
-      limits: { maxPayloadBytes: options.maxPayloadBytes },
-      heartbeatMs: agentLimits.heartbeatMs,
-      reconnect: { graceMs: options.reconnectGraceMs, spreadMs },
-    });
+    connection.send(welcomeFrame({ ...options, agentId, resumeToken, resumed }));
     return session;
   }
 
@@ -240,14 +243,10 @@ export function createHub(options: HubOptions): Hub {
     else assignments.await(agentId);
   }
 
-  function beat(): void {
-    const nowMs = clock.now();
-    const lateMs = nowMs - lastBeatMs - beatMs;
-    lastBeatMs = nowMs;
-    for (const connection of sockets.keys()) connection.beat(lateMs > tolerableLateMs ? lateMs : 0);
-    for (const session of connected.values())
-      if (nowMs - session.tokenAtMs >= renewTokenEveryMs) renewToken(session, nowMs, options);
-    departures.beat();
+  function look(connection: AgentConnection, lateMs: number): void {
+    connection.beat(lateMs > tolerableLateMs ? lateMs : 0);
+    const session = sockets.get(connection)?.session;
+    if (session && clock.now() - session.tokenAtMs >= renewTokenEveryMs) renewToken(session, options);
   }
 
   function send(agentId: string, frame: NodeFrame): boolean {
@@ -294,6 +293,7 @@ export function createHub(options: HubOptions): Hub {
     },
     terminate() {
       stopBeating();
+      rounds.stop();
       assignments.stop();
       departures.stop();
       farewells.stop();
@@ -329,8 +329,8 @@ function turnAway(connection: AgentConnection): void {
 }
 
 /** The one of its welcome expires, and a connection may last longer. */
-function renewToken(session: Session, nowMs: number, { sessions, logger }: HubOptions): void {
-  session.tokenAtMs = nowMs;
+function renewToken(session: Session, { sessions, clock, logger }: HubOptions): void {
+  session.tokenAtMs = clock.now();
   sessions
     .renewedToken(session.agentId)
     .then((resumeToken) => session.connection.send({ type: "token", resumeToken }))

@@ -9,9 +9,20 @@ export interface RosterEntry {
 }
 
 interface Entry extends RosterEntry {
+  kind: Kind;
   capabilities: ReadonlySet<string>;
   slots: number;
   readonly held: Set<string>;
+  /** Free slots, as its kind has counted them. */
+  free: number;
+}
+
+/** Agents with the same capabilities. Thousands of agents are of a few kinds: what is counted here need not be counted again. */
+interface Kind {
+  readonly key: string;
+  readonly capabilities: ReadonlySet<string>;
+  agents: number;
+  free: number;
 }
 
 /**
@@ -50,18 +61,37 @@ export function capabilityKey(capabilities: Iterable<string>): string {
 /** Makes an empty roster. `onFree` is called whenever an agent has gained a free slot. */
 export function createRoster(onFree: (agentId: string) => void): Roster {
   const entries = new Map<string, Entry>();
+  const kinds = new Map<string, Kind>();
   /** By capability key: the free agents that fit, least recently used first. */
   const free = new Map<string, { readonly wanted: readonly string[]; readonly agents: Set<Entry> }>();
 
-  const fits = (entry: Entry, wanted: readonly string[]): boolean =>
-    wanted.every((name) => entry.capabilities.has(name));
+  const fits = ({ capabilities }: Pick<Entry, "capabilities">, wanted: readonly string[]): boolean =>
+    wanted.every((name) => capabilities.has(name));
   const hasFree = (entry: Entry): boolean => entry.held.size < entry.slots;
 
   function refile(entry: Entry): void {
+    const isHere = entries.get(entry.agentId) === entry;
+    const slots = isHere ? Math.max(0, entry.slots - entry.held.size) : 0;
+    entry.kind.free += slots - entry.free;
+    entry.free = slots;
     for (const { wanted, agents } of free.values()) {
       agents.delete(entry);
-      if (entries.get(entry.agentId) === entry && hasFree(entry) && fits(entry, wanted)) agents.add(entry);
+      if (isHere && hasFree(entry) && fits(entry, wanted)) agents.add(entry);
     }
+  }
+
+  function joinKind(capabilities: readonly string[]): Kind {
+    const key = capabilityKey(capabilities);
+    const kind = kinds.get(key) ?? { key, capabilities: new Set(capabilities), agents: 0, free: 0 };
+    kind.agents += 1;
+    kinds.set(key, kind);
+    return kind;
+  }
+
+  function leaveKind({ kind, free: slots }: Pick<Entry, "kind" | "free">): void {
+    kind.agents -= 1;
+    kind.free -= slots;
+    if (kind.agents === 0) kinds.delete(kind.key);
   }
 
   function freeFor(wanted: readonly string[]): Set<Entry> {
@@ -79,14 +109,15 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
 
   return {
     put({ agentId, capabilities, slots, holding = [] }) {
-      const entry: Entry = entries.get(agentId) ?? {
-        agentId,
-        capabilities: new Set(),
-        slots,
-        held: new Set(),
-      };
-      entry.capabilities = new Set(capabilities);
+      const before = entries.get(agentId);
+      const kind = joinKind(capabilities);
+      if (before) leaveKind(before);
+      const { capabilities: shared } = kind;
+      const entry: Entry = before ?? { agentId, kind, capabilities: shared, slots, held: new Set(), free: 0 };
+      entry.kind = kind;
+      entry.capabilities = shared;
       entry.slots = slots;
+      entry.free = 0;
       for (const taskId of holding) entry.held.add(taskId);
       entries.set(agentId, entry);
       refile(entry);
@@ -97,6 +128,7 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
       if (!entry) return;
       entries.delete(agentId);
       refile(entry);
+      leaveKind(entry);
     },
     get: (agentId) => entries.get(agentId),
     all: () => entries.values(),
@@ -124,13 +156,6 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
       refile(entry);
       if (hasFree(entry)) onFree(agentId);
     },
-    capacity() {
-      const capacity: Record<string, number> = {};
-      for (const entry of entries.values()) {
-        const key = capabilityKey(entry.capabilities);
-        capacity[key] = (capacity[key] ?? 0) + Math.max(0, entry.slots - entry.held.size);
-      }
-      return capacity;
-    },
+    capacity: () => Object.fromEntries([...kinds].map(([key, kind]) => [key, kind.free])),
   };
 }

@@ -7,36 +7,35 @@ export type FrameStream = Pick<Duplex, "cork" | "uncork" | "writableLength">;
 const longestBytes = 64 * 1024;
 
 /** Lets the frames that are sent in one turn of the event loop leave together: a write costs more than a frame. */
-export interface SendTogether {
-  before(): void;
-  after(): void;
-}
+export class SendTogether {
+  readonly #stream: FrameStream;
+  #isHeld = false;
+  #isDue = false;
 
-export function createSendTogether(stream: FrameStream): SendTogether {
-  let isHeld = false;
-  let isDue = false;
-
-  function release(): void {
-    if (!isHeld) return;
-    isHeld = false;
-    stream.uncork();
+  constructor(stream: FrameStream) {
+    this.#stream = stream;
   }
 
-  return {
-    before() {
-      if (isHeld) return;
-      isHeld = true;
-      stream.cork();
-      if (isDue) return;
-      isDue = true;
-      // Behind the microtasks of this turn, in which most frames are sent.
-      process.nextTick(() => {
-        isDue = false;
-        release();
-      });
-    },
-    after() {
-      if (stream.writableLength > longestBytes) release();
-    },
-  };
+  before(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.#stream.cork();
+    if (this.#isDue) return;
+    this.#isDue = true;
+    // Behind the microtasks of this turn, in which most frames are sent.
+    process.nextTick(() => {
+      this.#isDue = false;
+      this.#release();
+    });
+  }
+
+  after(): void {
+    if (this.#stream.writableLength > longestBytes) this.#release();
+  }
+
+  #release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#stream.uncork();
+  }
 }

@@ -4,10 +4,10 @@ import type { AgentConnection } from "./connection.ts";
 /** An agent whose connection this node has welcomed. */
 export interface Session {
   readonly agentId: string;
-  /** As it introduced itself, without its tasks. */
-  readonly hello: HelloFrame;
-  readonly name: string;
-  readonly capabilities: readonly string[];
+  readonly name: HelloFrame["name"];
+  readonly capabilities: HelloFrame["capabilities"];
+  readonly metadata: HelloFrame["metadata"];
+  /** Which of the agent's connections this is (X10). */
   readonly counter: number;
   readonly connection: AgentConnection;
   slots: number;

@@ -3,6 +3,7 @@ import type { HelloFrame } from "@parallax/protocol";
 import type { Collection, Stored } from "@parallax/state-store";
 import type { AgentRecord } from "./record.ts";
 import type { ResumeTokens } from "./resume-tokens.ts";
+import type { Session } from "./session.ts";
 
 export interface SessionsOptions {
   readonly agents: Collection<AgentRecord>;
@@ -40,10 +41,16 @@ export interface Sessions {
   end(agentId: string, connection: number): Promise<void>;
   get(agentId: string): Promise<AgentRecord | undefined>;
   /** Writes the sessions of connections anew that the store has lost; what is there stays as it is. */
-  restore(connected: readonly { readonly agentId: string; readonly hello: HelloFrame }[]): Promise<void>;
+  restore(connected: readonly Session[]): Promise<void>;
   /** Another token for a connection that lasts: the one of its welcome expires. */
   renewedToken(agentId: string): Promise<string>;
 }
+
+/** What of `hello` is kept of an agent. */
+type Introduction = Pick<
+  HelloFrame,
+  "name" | "capabilities" | "maxConcurrentTasks" | "metadata" | "connection"
+>;
 
 /** How often a session is read again when others write to it at the same time. */
 const maxConflicts = 5;
@@ -54,7 +61,7 @@ const restoredTogether = 100;
 export function createSessions(options: SessionsOptions): Sessions {
   const { agents, tokens, nodeId, owner, clock, random = systemRandom, reconnectGraceMs } = options;
 
-  function recordOf(hello: HelloFrame): AgentRecord {
+  function recordOf(hello: Introduction): AgentRecord {
     return {
       nodeId,
       capabilities: [...hello.capabilities],
@@ -138,8 +145,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     async restore(connected) {
       for (let first = 0; first < connected.length; first += restoredTogether)
         await Promise.all(
-          connected.slice(first, first + restoredTogether).map(({ agentId, hello }) => {
-            const record = recordOf(hello);
+          connected.slice(first, first + restoredTogether).map((session) => {
+            const { agentId, slots, counter } = session;
+            const record = recordOf({ ...session, maxConcurrentTasks: slots, connection: counter });
             return agents.create(agentId, record, { event: eventOf("agent-connected", agentId, record) });
           }),
         );

@@ -68,11 +68,13 @@ export function countSockets(
   hub: Pick<Hub, "accept">,
   metrics: Pick<Metrics, "countConnection" | "countDisconnect" | "countFrame">,
 ): Pick<Hub, "accept"> {
+  const onMessage = (): void => metrics.countFrame();
+  const onClose = (code: number): void => metrics.countDisconnect(code);
   return {
     accept(socket, caller, stream) {
       metrics.countConnection();
-      socket.on("message", () => metrics.countFrame());
-      socket.once("close", (code: number) => metrics.countDisconnect(code));
+      socket.on("message", onMessage);
+      socket.once("close", onClose);
       hub.accept(socket, caller, stream);
     },
   };

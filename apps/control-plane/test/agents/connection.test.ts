@@ -1,6 +1,7 @@
+import { EventEmitter } from "node:events";
 import { agentLimits, closeCodes } from "@parallax/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { FakeSocket } from "../support/fake-socket.ts";
+import { FakeSocket } from "../support/fake-socket.ts";
 import { agentOf, graceMs, type HubFixture, hubFixture, taskFrame } from "../support/hub-fixture.ts";
 import { hello } from "../support/sockets.ts";
 
@@ -65,6 +66,7 @@ describe("a connection of an agent", () => {
       node.clock.stall(40 * seconds);
       await node.clock.advance(41 * seconds);
       expect(socket.readyState).toBe(socket.OPEN);
+      socket.emit("pong");
       await node.clock.advance(25 * seconds);
       expect(socket.readyState, "but it is if it stays silent").toBe(3);
     });
@@ -137,9 +139,10 @@ describe("a connection of an agent", () => {
         node.hub.send(agentOf(socket), taskFrame(taskId));
         socket.says({ type: "accept", taskId, attempt: 1 });
         socket.says(result(number));
-        if (number % 32 === 0) await node.clock.settle();
+        if (number % 32 === 31) await node.clock.advance(5);
       }
-      await node.clock.settle();
+      await node.clock.advance(5);
+      expect(socket.of("ack")).toHaveLength(6 * agentLimits.framesPerSecond);
       expect(socket.paused).toBe(false);
     });
 
@@ -168,13 +171,168 @@ describe("a connection of an agent", () => {
       expect(socket.of("ack")).toHaveLength(64);
     });
 
-    it("is closed with 4429 when it goes on sending what is no frame", async () => {
+    it("has its turn with a few of what came in one piece, and then others have theirs", async () => {
+      const [flood, other] = [await node.connect(), await node.connect()];
+      node.hub.send(agentOf(flood), taskFrame("exec_1:0"));
+      node.hub.send(agentOf(other), taskFrame("exec_2:0"));
+      for (let count = 0; count < 500; count += 1)
+        flood.says({ type: "accept", taskId: "exec_1:0", attempt: 1 });
+      other.says({ type: "accept", taskId: "exec_2:0", attempt: 1 });
+      expect(node.reported.length).toBeLessThan(80);
+      expect(node.reported.at(-1)).toBe("accepted exec_2:0 1");
+      await node.clock.advance(100);
+      expect(node.reported).toHaveLength(501);
+    });
+
+    it("with pings has one answer to all of a turn, the last one, and is read at the same pace", async () => {
       const socket = await node.connect();
-      for (let count = 0; count < agentLimits.maxFaults; count += 1) socket.says("{");
-      expect(socket.of("error")).toHaveLength(agentLimits.maxFaults);
-      expect(socket.readyState).toBe(socket.OPEN);
-      socket.says("{");
+      for (let count = 0; count < 6 * agentLimits.framesPerSecond; count += 1)
+        socket.emit("ping", Buffer.from(`ping ${count}`));
+      await node.clock.settle();
+      expect(socket.pongs).toEqual([`ping ${6 * agentLimits.framesPerSecond - 1}`]);
+      expect(socket.paused).toBe(true);
+      await node.clock.advance(2 * seconds);
+      expect(socket.paused).toBe(false);
+    });
+
+    it("with pings and does not read has no answers, so that none wait", async () => {
+      const socket = await node.connect();
+      socket.bufferedAmount = 300_000;
+      socket.emit("ping", Buffer.from("ping"));
+      await node.clock.settle();
+      expect(socket.pongs).toEqual([]);
+    });
+
+    it("with pongs is read at that pace, too", async () => {
+      const socket = await node.connect();
+      for (let count = 0; count < 6 * agentLimits.framesPerSecond; count += 1) socket.emit("pong");
+      expect(socket.paused).toBe(true);
+      await node.clock.advance(2 * seconds);
+      expect(socket.paused).toBe(false);
+    });
+
+    it("and closes has what it had said before taken", async () => {
+      const socket = await node.connect();
+      const delivered: string[] = [];
+      node.deliver = async ({ taskId }) => {
+        delivered.push(taskId);
+        return "counted";
+      };
+      for (let number = 0; number < 500; number += 1) socket.says(result(number));
+      expect(delivered.length).toBeLessThan(80);
+      socket.end(1001);
+      expect(delivered).toEqual(Array.from({ length: 500 }, (_, number) => `exec_1:${number}`));
+    });
+  });
+
+  describe("that sends what is no frame", () => {
+    /** How many were answered after each 50 ms, of those that come in as soon as they are read. */
+    async function pour(socket: FakeSocket, times: number): Promise<number[]> {
+      const answered: number[] = [];
+      for (let time = 0; time < times; time += 1) {
+        socket.says("{");
+        await node.clock.advance(50);
+        answered.push(socket.of("error").length);
+      }
+      return answered;
+    }
+
+    it("is answered, and not read for 50 ms, what came in one piece with it included", async () => {
+      const socket = await node.connect();
+      for (let count = 0; count < 10; count += 1) socket.says("{");
+      expect(socket.of("error")).toHaveLength(1);
+      expect(socket.paused).toBe(true);
+      expect(await pour(socket, 12)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    });
+
+    it("is not read for longer after a large one", async () => {
+      const socket = await node.connect();
+      socket.says("{".repeat(512 * 1024));
+      await node.clock.advance(511);
+      expect(socket.paused).toBe(true);
+      await node.clock.advance(2);
+      expect(socket.paused).toBe(false);
+    });
+
+    it("is closed with 4429 when it goes on, after five seconds, and its flood is not heeded any more", async () => {
+      const socket = await node.connect();
+      const startedMs = node.clock.now();
+      while (socket.readyState === socket.OPEN) await pour(socket, 1);
       expect(socket.closedWith).toBe(closeCodes.tooMany);
+      expect(node.clock.now() - startedMs).toBeGreaterThan(5 * seconds);
+      expect(node.clock.now() - startedMs).toBeLessThan(6 * seconds);
+      const { length } = socket.of("error");
+      socket.says("{");
+      await node.clock.advance(1 * seconds);
+      expect(socket.of("error")).toHaveLength(length);
+    });
+
+    it("does no more harm together with many others, and none to those that don't", async () => {
+      const bad = await Promise.all(Array.from({ length: 400 }, () => node.connect()));
+      const good = await node.connect();
+      const answered = (): number => bad.reduce((sum, socket) => sum + socket.of("error").length, 0);
+      async function pourAll(times: number): Promise<void> {
+        for (let time = 0; time < times; time += 1) {
+          for (const socket of bad) if (!socket.paused) socket.says("{");
+          good.says({ type: "progress", taskId: "exec_1:0", attempt: 1 });
+          expect(good.paused).toBe(false);
+          await node.clock.advance(50);
+        }
+      }
+      await pourAll(20);
+      expect(answered()).toBeLessThan(600);
+      const before = answered();
+      await pourAll(60);
+      expect((answered() - before) / 3, "in a second").toBeLessThan(120);
+      expect(bad.every((socket) => socket.readyState === socket.OPEN)).toBe(true);
+    });
+  });
+
+  describe("that is over", () => {
+    /** What is below a socket, as far as it is read. */
+    class FakeStream extends EventEmitter {
+      readonly writableLength = 0;
+      resumed = 0;
+      cork(): void {}
+      uncork(): void {}
+      resume(): void {
+        this.resumed += 1;
+      }
+    }
+
+    it.each([
+      ["because the node closed it", (socket: FakeSocket) => socket.says(hello())],
+      [
+        "because of a frame that is too long",
+        (socket: FakeSocket) => socket.emit("error", new Error("1009")),
+      ],
+    ])("%s, is read with rests, for what comes may be a flood", async (_, end) => {
+      const [socket, stream] = [new FakeSocket(), new FakeStream()];
+      node.hub.accept(socket, "caller", stream);
+      socket.says(hello());
+      await node.clock.settle();
+      stream.emit("data");
+      expect(socket.paused).toBe(false);
+      socket.stalled = true;
+      end(socket);
+      for (let piece = 1; piece < 4; piece += 1) {
+        stream.emit("data");
+        expect(socket.paused).toBe(true);
+        await node.clock.advance(19);
+        expect(socket.paused).toBe(true);
+        await node.clock.advance(1);
+        expect(socket.paused).toBe(false);
+        expect(stream.resumed).toBe(piece);
+      }
+    });
+
+    it("is read again where it was not, so that it hears of the other end's close", async () => {
+      const socket = await node.connect();
+      socket.says("{");
+      expect(socket.paused).toBe(true);
+      socket.stalled = true;
+      node.hub.sendAway();
+      expect(socket.paused).toBe(false);
     });
   });
 

@@ -99,7 +99,13 @@ describe("the roster", () => {
   it("never gives more than the slots that there are, and always one that is free", () => {
     const agent = fc.constantFrom("a", "b", "c");
     const step = fc.oneof(
-      fc.record({ kind: fc.constant("put" as const), agent, slots: fc.integer({ min: 1, max: 3 }) }),
+      fc.record({
+        kind: fc.constant("put" as const),
+        agent,
+        slots: fc.integer({ min: 1, max: 3 }),
+        capabilities: fc.subarray(["x", "y"], { minLength: 1 }),
+      }),
+      fc.record({ kind: fc.constant("hold" as const), agent, task: fc.nat(9) }),
       fc.record({
         kind: fc.constant("take" as const),
         task: fc.nat(9),
@@ -108,19 +114,19 @@ describe("the roster", () => {
       fc.record({ kind: fc.constant("release" as const), agent, task: fc.nat(9) }),
       fc.record({ kind: fc.constant("remove" as const), agent }),
     );
-    const capabilities: Readonly<Record<string, string[]>> = { a: ["x"], b: ["x", "y"], c: ["y"] };
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const roster = createRoster(() => {});
         for (const each of steps) {
           if (each.kind === "put")
-            roster.put({
-              agentId: each.agent,
-              capabilities: capabilities[each.agent] ?? [],
-              slots: each.slots,
-            });
+            roster.put({ agentId: each.agent, capabilities: each.capabilities, slots: each.slots });
+          if (each.kind === "hold") roster.hold(each.agent, `t${each.task}`);
           if (each.kind === "release") roster.release(each.agent, `t${each.task}`);
           if (each.kind === "remove") roster.remove(each.agent);
+          const counted: Record<string, number> = {};
+          for (const { capabilities: had, held, slots } of roster.all())
+            counted[capabilityKey(had)] = (counted[capabilityKey(had)] ?? 0) + Math.max(0, slots - held.size);
+          expect(roster.capacity()).toEqual(counted);
           if (each.kind !== "take") continue;
           const free = [...roster.all()].filter(
             (entry) =>

@@ -33,6 +33,7 @@ class Pipe extends EventEmitter implements AgentSocket {
   ping(): void {
     void Promise.resolve().then(() => this.emit("pong"));
   }
+  pong(): void {}
   pause(): void {}
   resume(): void {}
   close(code = 1000): void {

@@ -11,6 +11,8 @@ export class FakeSocket extends EventEmitter {
   stalled = false;
   paused = false;
   pings = 0;
+  /** What pings were answered. */
+  readonly pongs: string[] = [];
   closedWith: number | undefined;
   readonly frames: NodeFrame[] = [];
 
@@ -23,6 +25,10 @@ export class FakeSocket extends EventEmitter {
 
   ping(): void {
     this.pings += 1;
+  }
+
+  pong(data: Buffer): void {
+    this.pongs.push(data.toString());
   }
 
   pause(): void {
