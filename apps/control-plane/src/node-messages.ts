@@ -52,6 +52,17 @@ export const nodeMessageSchema = z.discriminatedUnion("type", [
     agentId: z.string(),
     connection: z.number().int(),
   }),
+  /** Executions whose streams are followed with the sender: what agents say of how far their tasks are is wanted there. */
+  z.object({ type: z.literal("following"), from: z.string(), executionIds: z.array(z.string()) }),
+  /** How far a task is, as its agent said. */
+  z.object({
+    type: z.literal("progress"),
+    from: z.string(),
+    ...task,
+    agentId: z.string(),
+    value: z.number().optional(),
+    message: z.string().optional(),
+  }),
   /** The leader says how many agents you should have at most. */
   z.object({ type: z.literal("rebalance"), from: z.string(), share: z.number().int() }),
   /** You lead: step down. You are to drain. */

@@ -18,6 +18,7 @@ export interface Peers {
   self(): Owner;
   /** Live members that take work, without this node. */
   takers(): readonly Owner[];
+  takerIds(): readonly string[];
   /** Sends a hint; one that is lost is made good by its receiver's next look at the records (X2). */
   send(nodeId: string, message: NodeMessage): void;
 }
@@ -31,12 +32,14 @@ export function createPeers(options: {
   readonly functions: readonly string[];
 }): Peers {
   const { nodeId, membership, bus, logger, functions } = options;
+  const takers = (): readonly Owner[] =>
+    (membership.view()?.members ?? [])
+      .filter((member) => member.id !== nodeId && takesWork(member))
+      .map(ownerOf);
   return {
     self: () => ({ nodeId, owner: ownerName({ nodeId, incarnation: membership.incarnation }), functions }),
-    takers: () =>
-      (membership.view()?.members ?? [])
-        .filter((member) => member.id !== nodeId && takesWork(member))
-        .map(ownerOf),
+    takers,
+    takerIds: () => takers().map((peer) => peer.nodeId),
     send(target, message) {
       bus.send(target, message).catch((error: unknown) => {
         logger.debug("a hint was not sent", { to: target, type: message.type, error });

@@ -3,6 +3,7 @@ import type { EventBus } from "@parallax/event-bus";
 import type { Membership } from "@parallax/membership";
 import type { Metrics } from "@parallax/metrics";
 import { createHub, type Hub } from "./agents/hub.ts";
+import { createProgress, type Progress } from "./agents/progress.ts";
 import { createResumeTokens } from "./agents/resume-tokens.ts";
 import { createRoster, type Roster } from "./agents/roster.ts";
 import { createSessions, type Sessions } from "./agents/sessions.ts";
@@ -62,6 +63,7 @@ export interface Work {
   readonly patterns: Patterns;
   readonly finals: Finals;
   readonly peers: Peers;
+  readonly progress: Progress;
   /** How many more executions this node takes. */
   room(): number;
   /** Ends what runs beside the node. */
@@ -91,7 +93,7 @@ export function createWork(options: WorkOptions): Work {
     dispatcher,
     roster,
     hub: () => (sender ??= tracing.sending(taskTimes.sending(hub))),
-    peers: () => peers.takers().map((peer) => peer.nodeId),
+    peers: peers.takerIds,
     send: peers.send,
     whereIs: async (agentId) => (await sessions.get(agentId))?.nodeId,
     nowMs: () => countedTime.now(),
@@ -113,10 +115,10 @@ export function createWork(options: WorkOptions): Work {
     onFinished: options.onFinished,
     tracing,
   });
+  const progress = createProgress({ nodeId, clock, peers: peers.takerIds, send: peers.send });
   const hub = createHub({
     ...base,
-    sessions,
-    roster,
+    ...{ sessions, roster, progress },
     reports: taskTimes.ending(ownership),
     maxPayloadBytes: config.agents.maxPayload,
     tell: peers.send,
@@ -138,6 +140,11 @@ export function createWork(options: WorkOptions): Work {
   });
   return {
     ...{ hub, roster, sessions, dispatcher, exchange, ownership, catalog, patterns, finals, peers },
-    ...{ room, close: () => runner.close() },
+    ...{ progress, room, close: () => endBoth(progress, runner) },
   };
+}
+
+function endBoth(progress: Pick<Progress, "stop">, runner: FunctionRunner): Promise<void> {
+  progress.stop();
+  return runner.close();
 }

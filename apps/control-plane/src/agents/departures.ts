@@ -18,12 +18,10 @@ export interface Departures {
   leave(session: Session, afterMs: number, code: number): void;
   /** All of them, spread over `windowMs`. */
   leaveAll(windowMs: number): void;
-  /** Lets idle agents go while there are more than `share`, at {@link beat}; forgotten unless it is said again. */
+  /** Lets idle agents go while there are more than `share`, once a second; forgotten unless it is said again. */
   shed(share: number): void;
   /** The agent has connected to this node. */
   arrived(agentId: string): void;
-  /** To be called every {@link beatMs}. */
-  beat(): void;
   stop(): void;
 }
 
@@ -45,6 +43,7 @@ export function createDepartures(options: DeparturesOptions): Departures {
   const timers = new Set<CancelTimer>();
   /** The agents that were asked to move, oldest first. */
   const asked = new Map<string, { readonly atMs: number; back: boolean }>();
+  const stopBeating = clock.every(beatMs, beat);
   let wanted: { readonly share: number; readonly untilMs: number } | undefined;
 
   function later(ms: number, act: () => void): void {
@@ -89,6 +88,13 @@ export function createDepartures(options: DeparturesOptions): Departures {
     }
   }
 
+  function beat(): void {
+    if (!wanted) return;
+    forgetOldAsks();
+    if (clock.now() >= wanted.untilMs) wanted = undefined;
+    else if (!isFutile()) shedSome(wanted.share);
+  }
+
   return {
     leave,
     leaveAll(windowMs) {
@@ -103,13 +109,8 @@ export function createDepartures(options: DeparturesOptions): Departures {
       const ask = asked.get(agentId);
       if (ask) ask.back = true;
     },
-    beat() {
-      if (!wanted) return;
-      forgetOldAsks();
-      if (clock.now() >= wanted.untilMs) wanted = undefined;
-      else if (!isFutile()) shedSome(wanted.share);
-    },
     stop() {
+      stopBeating();
       for (const cancel of timers) cancel();
       timers.clear();
     },

@@ -14,6 +14,7 @@ import {
 import { createDepartures, type Departures } from "./departures.ts";
 import { createFarewells } from "./farewells.ts";
 import { createOutcomes } from "./outcomes.ts";
+import { type Progress, progressOf } from "./progress.ts";
 import type { TaskReports } from "./reports.ts";
 import { renewTokenEveryMs } from "./resume-tokens.ts";
 import type { Roster } from "./roster.ts";
@@ -33,6 +34,7 @@ export interface HubOptions {
   readonly reconnectGraceMs: number;
   readonly maxPayloadBytes: number;
   readonly tell: (nodeId: string, message: NodeMessage) => void;
+  readonly progress: Pick<Progress, "report">;
 }
 
 /** The agents that are connected to this node. */
@@ -71,7 +73,7 @@ interface Entry {
 const tolerableLateMs = 2 * beatMs;
 
 export function createHub(options: HubOptions): Hub {
-  const { sessions, roster, reports, nodeId, clock, random, logger } = options;
+  const { sessions, roster, reports, progress, nodeId, clock, random, logger } = options;
   const connected = new Map<string, Session>();
   const sockets = new Map<AgentConnection, Entry>();
   const assignments: Assignments = assignmentsOf(options);
@@ -80,30 +82,33 @@ export function createHub(options: HubOptions): Hub {
   const outcomes = createOutcomes({ reports, onAnswered: roster.release, onTaken: letGo, logger });
   const farewells = createFarewells(options);
   const rounds = createRounds({ clock, everyMs: beatMs, look });
-  const stopBeating = clock.every(beatMs, departures.beat);
   let draining = false;
-  const context: ConnectionContext = {
-    ...{ clock, random, logger },
-    faults: new Allowance(faultsOfAll),
-    onHello: greet,
-    onFrame(connection, frame) {
-      const session = sockets.get(connection)?.session;
-      // What an agent sends before its welcome it sends again after it.
-      if (session) onFrame(session, frame);
-    },
-    onCongestion(connection, congested) {
-      const session = sockets.get(connection)?.session;
-      if (!session) return;
-      session.congested = congested;
-      refile(session);
-    },
-    onClose(connection) {
-      const session = sockets.get(connection)?.session;
-      sockets.delete(connection);
-      rounds.delete(connection);
-      if (session) closed(session);
-    },
-  };
+  const context = contextOfConnections();
+
+  function contextOfConnections(): ConnectionContext {
+    return {
+      ...{ clock, random, logger },
+      faults: new Allowance(faultsOfAll),
+      onHello: greet,
+      onFrame(connection, frame) {
+        const session = sockets.get(connection)?.session;
+        // What an agent sends before its welcome it sends again after it.
+        if (session) onFrame(session, frame);
+      },
+      onCongestion(connection, congested) {
+        const session = sockets.get(connection)?.session;
+        if (!session) return;
+        session.congested = congested;
+        refile(session);
+      },
+      onClose(connection) {
+        const session = sockets.get(connection)?.session;
+        sockets.delete(connection);
+        rounds.delete(connection);
+        if (session) closed(session);
+      },
+    };
+  }
 
   function accept(socket: AgentSocket, caller: string, stream?: AgentStream): void {
     const connection = new AgentConnection(context, socket, stream);
@@ -223,6 +228,8 @@ export function createHub(options: HubOptions): Hub {
         connection.close(closeCodes.normal, "goodbye");
         break;
       case "progress":
+        if (!assignments.has(agentId, frame.taskId, frame.attempt)) return;
+        progress.report(progressOf(frame, agentId));
         break;
     }
   }
@@ -279,9 +286,8 @@ export function createHub(options: HubOptions): Hub {
   }
 
   return {
-    ...{ accept, send, receive, drain },
+    ...{ accept, send, receive, drain, shed: departures.shed },
     has: (agentId) => connected.has(agentId),
-    shed: departures.shed,
     revoke(isKnown) {
       for (const [connection, { caller }] of sockets)
         if (!isKnown(caller)) connection.close(closeCodes.unauthorized, "the token is not valid any more");
@@ -292,7 +298,6 @@ export function createHub(options: HubOptions): Hub {
         connection.close(closeCodes.internalError, "the node begins anew; come back");
     },
     terminate() {
-      stopBeating();
       rounds.stop();
       assignments.stop();
       departures.stop();

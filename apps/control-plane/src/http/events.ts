@@ -11,6 +11,7 @@ import {
 import type { Collection } from "@parallax/state-store";
 import type { Context } from "hono";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import type { Progress, TaskProgress } from "../agents/progress.ts";
 import type { Catalog } from "../executions/catalog.ts";
 import { type ExecutionRecord, isFinal } from "../executions/record.ts";
 import type { Router } from "./route.ts";
@@ -19,6 +20,7 @@ export interface EventRoutesOptions {
   readonly catalog: Pick<Catalog, "get">;
   readonly executions: Collection<ExecutionRecord>;
   readonly bus: EventBus;
+  readonly progress: Pick<Progress, "follow">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly draining: AbortSignal;
@@ -121,24 +123,29 @@ function goesOnFrom({ sequence, atMs }: Place, log: readonly Required<Place>[]):
   return seen === undefined || atMs === undefined || seen.atMs === atMs;
 }
 
-/** From the record's own log; the topic only says when to look again. */
+/** From the record's own log; the topic only says when to look again. What agents say of how far they are comes as it is. */
 async function streamExecution(
   stream: SSEStreamingApi,
   { id, after }: { readonly id: string; readonly after: Place },
   options: EventRoutesOptions,
 ): Promise<void> {
   const { bus, catalog, executions } = options;
-  const changes = createQueue<true>(stream, options);
+  const changes = createQueue<"change" | TaskProgress>(stream, options);
   const subscription = bus.subscribe("execution", { from: "now" }, (delivered) => {
-    if (delivered.type === "gap" || delivered.event.id === id) changes.push(true);
+    if (delivered.type === "gap" || delivered.event.id === id) changes.push("change");
   });
+  const unfollow = options.progress.follow(id, changes.push);
   const snapshot = (execution: Execution, place: Place): Promise<unknown> =>
     stream.write(messageText("snapshot", writePlace(place), JSON.stringify(execution)));
   try {
     await subscription.ready;
     let last = after;
-    changes.push(true);
-    while ((await changes.next()).length > 0) {
+    changes.push("change");
+    for (let items = await changes.next(); items.length > 0; items = await changes.next()) {
+      const said = items.filter((item) => item !== "change");
+      if (said.length > 0)
+        await stream.write(said.map((item) => progressText(id, item, options.clock)).join(""));
+      if (said.length === items.length) continue;
       // First the execution, then its log: one that had ended then has its last event there.
       const execution = await catalog.get(id);
       const log = (await executions.log(id)) ?? [];
@@ -161,9 +168,17 @@ async function streamExecution(
   } catch (error) {
     if (!isParallaxError(error, "execution_not_found")) throw error;
   } finally {
+    unfollow();
     subscription.close();
     changes.close();
   }
+}
+
+/** Without an id: nobody resumes behind it, for it is stored nowhere. */
+function progressText(id: string, progress: TaskProgress, clock: Clock): string {
+  const at = new Date(clock.wall()).toISOString();
+  const event: ClusterEvent = { type: "task-progress", id, ...progress, topic: "execution", at };
+  return `event: event\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 type Cursors = Partial<Record<EventTopic, Cursor>>;

@@ -50,6 +50,7 @@ function listenToNodes({ bus, nodeId, work, logger }: NodeParts, ha: HighAvailab
     work.exchange.receive(parsed.data);
     work.ownership.receive(parsed.data);
     work.hub.receive(parsed.data);
+    work.progress.receive(parsed.data);
     ha.receive(parsed.data);
   });
 }

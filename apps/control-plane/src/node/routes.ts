@@ -44,6 +44,7 @@ export function createRoutes(
     catalog: work.catalog,
     tracing: node.tracing,
     executions: collections.executions,
+    progress: work.progress,
     agents: collections.agents,
     redisKeyOf: (id) => (backends.redis ? collections.executions.keyOf(id) : undefined),
     heldBy: (agentId) => [...(work.roster.get(agentId)?.held ?? [])],

@@ -26,19 +26,19 @@ describe("the agents of a node", () => {
   });
 
   describe("have a say only in what they were given", () => {
-    it.each([
+    it.each<["accept" | "refuse" | "progress", object]>([
       ["accept", { type: "accept" }],
       ["refuse", { type: "refuse", reason: "busy" }],
-    ])("%s of a task of another agent, or of another attempt, is not heeded", async (_, frame) => {
+      ["progress", { type: "progress", value: 0.5 }],
+    ])("%s of a task of another agent, or of another attempt, is not heeded", async (kind, frame) => {
       const [owner, liar] = [await here.connect(), await here.connect()];
       here.hub.send(agentOf(owner), taskFrame("exec_1:0", 2));
       liar.says({ ...frame, taskId: "exec_1:0", attempt: 2 });
       owner.says({ ...frame, taskId: "exec_1:0", attempt: 1 });
       expect(here.reported).toEqual([]);
       owner.says({ ...frame, taskId: "exec_1:0", attempt: 2 });
-      expect(here.reported).toEqual([
-        `${String(frame.type).replace("accept", "accepted").replace("refuse", "refused")} exec_1:0 2`,
-      ]);
+      const word = { accept: "accepted", refuse: "refused", progress: "progress" }[kind];
+      expect(here.reported).toEqual([`${word} exec_1:0 ${kind === "progress" ? 0.5 : 2}`]);
     });
 
     it("a result is the session's, whatever the frame says of who it is from", async () => {

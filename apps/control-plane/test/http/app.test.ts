@@ -23,6 +23,7 @@ describe("the HTTP API", () => {
       ha: { status: unused, stepDown: unused, elect: unused, drain: unused, receive: unused },
       patterns: { get: unused, use: unused, list: unused, put: unused, close: unused },
       executions: at.collections.executions,
+      progress: { follow: unused },
       agents: at.collections.agents,
       bus: at.bus,
       clock: systemClock,

@@ -38,6 +38,7 @@ describe("the events of one execution", () => {
       bus: at.bus,
       clock: systemClock,
       logger: noopLogger,
+      progress: { follow: () => () => {} },
       draining: new AbortController().signal,
       executions,
       catalog: { get },
@@ -121,6 +122,7 @@ describe("the events of one execution whose log was taken back", () => {
       bus: at.bus,
       clock: systemClock,
       logger: noopLogger,
+      progress: { follow: () => () => {} },
       draining: stopping.signal,
       executions: {
         ...executions,
@@ -153,6 +155,7 @@ describe("the events of an execution that is no longer kept", () => {
       bus: at.bus,
       clock: systemClock,
       logger: noopLogger,
+      progress: { follow: () => () => {} },
       draining: new AbortController().signal,
       executions: at.collections.executions,
       catalog: {
@@ -182,6 +185,7 @@ describe("the question what a stream would begin with", () => {
       bus,
       clock: systemClock,
       logger: noopLogger,
+      progress: { follow: () => () => {} },
       draining: new AbortController().signal,
       executions: at.collections.executions,
       catalog: { get: async () => viewOf(id, recordOf(id)) },

@@ -3,6 +3,7 @@ import type { Execution } from "@parallax/protocol";
 import { eventually } from "@parallax/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openStream, type Stream } from "../support/event-stream.ts";
+import { gate } from "../support/gate.ts";
 import { type LocalNodes, startNodes, workPattern } from "../support/local-nodes.ts";
 import { call, errorOf } from "../support/requests.ts";
 
@@ -38,6 +39,42 @@ describe("server-sent events", () => {
     streams.push(stream);
     return stream;
   }
+
+  it("of one execution tell how far its tasks are, on the agent's node and on another, and are resumed as before", async () => {
+    await nodes.client(0).patterns.put(workPattern("long", { capabilities: ["long"], timeout: "20s" }));
+    const done = gate();
+    await nodes.agent({
+      at: 0,
+      capability: "long",
+      async handler(_, { progress }) {
+        const ticking = setInterval(() => progress(0.5, "half of it"), 50);
+        await done.opened;
+        clearInterval(ticking);
+        return { result: "all of it" };
+      },
+    });
+    const { id } = await nodes.client(0).executions.submit({ pattern: "long" });
+    const both = await Promise.all(
+      [0, 1].map((index) => follow(path(index, `/api/executions/${id}/events`))),
+    );
+    for (const stream of both) {
+      const said = await eventually(() =>
+        stream.events.find((each) => each.kind === "event" && each.event.type === "task-progress"),
+      );
+      expect(said).toMatchObject({
+        cursor: undefined,
+        event: { topic: "execution", id, taskId: `${id}:0`, attempt: 1, value: 0.5, message: "half of it" },
+      });
+    }
+    const lastId = both[1]?.lastId();
+    done.open();
+    await Promise.all(both.map(({ ended }) => ended));
+    const resumed = await follow(path(0, `/api/executions/${id}/events`), lastId);
+    await resumed.ended;
+    expect(types(resumed).at(-1)).toBe("snapshot");
+    expect(types(resumed)).toContain("execution-completed");
+    expect(types(resumed)).not.toContain("task-progress");
+  });
   const run = (input: unknown): Promise<Execution> =>
     nodes.client(0).executions.run({ pattern: "one", input });
 

@@ -58,6 +58,7 @@ export function hubFixture(
     logger: noopLogger,
     reconnectGraceMs: graceMs,
     maxPayloadBytes: 1_048_576,
+    progress: { report: ({ taskId, value }) => void reported.push(`progress ${taskId} ${value}`) },
     tell: (to, message) => void told.push({ to, message }),
     reports: {
       accepted: (taskId, attempt) => void reported.push(`accepted ${taskId} ${attempt}`),
