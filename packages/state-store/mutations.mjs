@@ -15,8 +15,28 @@ const store = inFile("state-store.ts", "unit");
 const upkeep = inFile("upkeep.ts", "unit");
 const watch = inFile("watch.ts", "unit");
 const writer = inFile("writer.ts", "unit");
-const script = inFile("redis-scripts.ts", "redis");
-const modelled = inFile("redis-scripts.ts", "model");
+/** Parts of the script of changes. */
+const part = (/** @type {string} */ name, tests = "redis") => inFile(`lua/${name}.ts`, tests);
+const script = {
+  apply: part("apply"),
+  call: part("call"),
+  change: part("change"),
+  create: part("create"),
+  delete: part("delete"),
+  deposit: part("deposit"),
+  entries: part("entries"),
+  events: part("events"),
+  record: part("record"),
+  requests: part("requests"),
+  update: part("update"),
+};
+const reading = inFile("redis-scripts.ts", "redis");
+const modelled = {
+  apply: part("apply", "model"),
+  change: part("change", "model"),
+  delete: part("delete", "model"),
+  entries: part("entries", "model"),
+};
 
 /** Files of tests by the names that the mutations use. */
 export const suites = {
@@ -28,68 +48,80 @@ export const suites = {
 /** @type {readonly Mutation[]} */
 export const mutations = [
   // S1: record, entries and event together, or nothing.
-  modelled("S1: the old entries go", "  if #gone > 0 then call('ZREM', index_key, unpack(gone)) end\n", ""),
-  modelled(
-    "S1: the new entries come",
-    "  if #scored > 0 then call('ZADD', index_key, unpack(scored)) end\n",
+  modelled.entries(
+    "S1: the old entries go",
+    "  if gone_count > 0 then call('ZREM', index_key, unpack(gone, 1, gone_count)) end\n",
     "",
   ),
-  modelled(
+  modelled.entries(
+    "S1: the new entries come",
+    "  if scored_count > 0 then call('ZADD', index_key, unpack(scored, 1, scored_count)) end\n",
+    "",
+  ),
+  modelled.change(
     "S1: entries by the values that are set",
     "    if place then record[place] = ARGV[at + 1] end",
     "",
   ),
-  script("S1: no entry of a field that is taken away", "    if place then record[place] = false end", ""),
-  script(
+  script.change(
+    "S1: no entry of a field that is taken away",
+    "    if place then record[place] = false end",
+    "",
+  ),
+  script.update(
     "S1: the entries that the last writer knew",
-    "if (record[INDEXES] or '') == index_names then\n    for at",
+    "if names_before == index_names then\n    for at",
     "if true then\n    for at",
   ),
-  script(
+  script.update(
     "S1: a new set of indexes is noted",
-    "  if (change.indexes_before or '') ~= names then",
-    "  if false then",
+    "if names ~= names_before then push(",
+    "if false then push(",
   ),
-  script("S1: escaped values", "'|', '%%7C')", "'|', '|')"),
-  script(
+  script.entries("S1: escaped values", "'|', '%%7C')", "'|', '|')"),
+  script.events(
     "S1: no event of what was refused",
     "  if refused then return nil, refused end\n  if length",
     "  if length",
   ),
-  script("S1: the index key is checked first", "call('ZCARD', index_key)\n", ""),
-  script("S1: the expiry key is checked first", "call('ZCARD', expiry_key)\n", ""),
-  script("S1: a demoted primary stops the whole script", "  if refused_all then return refused_all end", ""),
-  script("S1: events reach the topic", "if event_count > 0 and topic ~= '' then", "if false then"),
+  script.call("S1: the index key is checked first", "call('ZCARD', index_key)\n", ""),
+  script.call("S1: the expiry key is checked first", "call('ZCARD', expiry_key)\n", ""),
+  script.apply(
+    "S1: a demoted primary stops the whole script",
+    "  if refused_all then return refused_all end",
+    "",
+  ),
+  script.apply("S1: events reach the topic", "if event_count > 0 and topic ~= '' then", "if false then"),
   space("S1: the old entries go", "shelf.index.delete(member)", "void member"),
   space("S1: the old expiry goes", "shelf.expiry.delete(expiryKey(before.expiresAtMs, id))", "void id"),
   // S2: once.
-  modelled("S2: a request is known again", "    if answer then return answer end", ""),
-  script(
+  modelled.apply("S2: a request is known again", "    if answer then return answer end", ""),
+  script.apply(
     "S2: a forgotten request is not repeated",
     "return repeated_since and may_have_forgotten(requests, repeated_since, now) and { 'forgotten' }",
     "return nil",
   ),
-  script("S2: forgotten by number", "  if spaces + 1 <", "  if true or spaces + 1 <"),
-  script("S2: a clock that went back", " or now < since", ""),
-  script(
+  script.requests("S2: forgotten by number", "  if spaces + 1 <", "  if true or spaces + 1 <"),
+  script.requests("S2: a clock that went back", " or now < since", ""),
+  script.apply(
     "S2: the requests of a deleted record",
-    "forebear = not record and call('GET', change.tombstone_key)",
-    "forebear = nil",
+    "if not record then forebear = call('GET', tombstone_key) end",
+    "",
   ),
-  script(
+  script.create(
     "S2: they live on in the next record",
-    "push(fields, '_rid', remember(forebear, change.request,",
-    "push(fields, '_rid', remember(nil, change.request,",
+    "push('_rid', remember(forebear, request,",
+    "push('_rid', remember(nil, request,",
   ),
-  modelled(
+  modelled.delete(
     "S2: also of one that others deleted",
-    "local requests = remember(record[REQUESTS], change.request, version, now, stamp)",
-    "local requests = remember(nil, change.request, version, now, stamp)",
+    "local requests = remember(record[REQUESTS], request, version, now, stamp)",
+    "local requests = remember(nil, request, version, now, stamp)",
   ),
-  script("S2: a refusal holds for a late attempt", "then note_refusal(change) end", "then end"),
-  script(
+  script.apply("S2: a refusal holds for a late attempt", "then note_refusal() end", "then end"),
+  script.apply(
     "S2: also where it would be granted now",
-    "  if version == '-' then return refused_before(change, record) end",
+    "  if version == '-' then return refused_before(record) end",
     "  if version == '-' then return nil end",
   ),
   change(
@@ -97,7 +129,7 @@ export const mutations = [
     'if (earlier === "refused") return',
     'if (earlier === "refused" && !before && before) return',
   ),
-  script(
+  script.requests(
     "S2: whole ids only",
     "if first == 1 or string.byte(requests, first - 1) == 32 then",
     "if true then",
@@ -138,28 +170,20 @@ export const mutations = [
     "if (!outcome) return true;",
   ),
   // S3: no stale writer.
-  script(
+  script.apply(
     "S3: a lower fence is refused",
-    "    if change.fence < fence then return { 'fenced', fence } end",
+    "  if wanted_fence < fence then return { 'fenced', fence } end",
     "",
   ),
-  script(
-    "S3: a higher fence is kept",
-    "      _, refused = try('SET', fence_key, format('%.0f', change.fence))",
-    "",
-  ),
-  script(
-    "S3: an expected version",
-    "if change.version and change.version ~= record[VERSION] then return false end",
-    "",
-  ),
-  script(
+  script.apply("S3: a higher fence is kept", "try('SET', fence_key, format('%.0f', wanted_fence))", "nil"),
+  script.change("S3: an expected version", "if wanted_version ~= record[VERSION] then return false end", ""),
+  script.change(
     "S3: the version that is meant",
-    "if change.made_by and not starts_with(record[REQUESTS], change.made_by .. '/') then return false end",
+    "if made_by ~= '' and find(record[REQUESTS] or '', made_by, 1, true) ~= 1 then return false end",
     "",
   ),
-  script("S3: expected fields", "    if (text or nil) ~= condition.value then return false end", ""),
-  script("S3: raising never lowers", "if term < fence then return fence end", ""),
+  script.change("S3: expected fields", "    if (text or nil) ~= wanted then return false end", ""),
+  reading("S3: raising never lowers", "if term < fence then return fence end", ""),
   change(
     "S3: a lower fence is refused",
     "change.fence !== undefined && change.fence < context.fence",
@@ -184,15 +208,15 @@ export const mutations = [
   changes("S3: an own change is noted", "known.note(change.id, outcome.version, change.requestId);", ""),
   upkeep("S3: a fenced leader hears of it", "if (fenced) throw fencedError(name, fenced.fence);", ""),
   // S4: expiry through an index.
-  script("S4: only what has expired", "change.extra == 'expired' and not has_expired(record)", "false"),
-  script(
+  script.delete("S4: only what has expired", "extra == 'expired' and not has_expired(record)", "false"),
+  script.delete(
     "S4: the siblings go, too",
-    "call('UNLINK', change.record_key, change.inbox_key, change.log_key)",
-    "call('UNLINK', change.record_key)",
+    "call('UNLINK', record_key, inbox_key, log_key)",
+    "call('UNLINK', record_key)",
   ),
-  script("S4: its expiry goes", "  if record[EXPIRES] then call('ZREM', expiry_key, change.id) end", ""),
-  script("S4: an expiry that is taken back", "    call('HDEL', change.record_key, '_expires')", ""),
-  script("S4: entries of keys that others took away", "      try('ZREM', expiry_key, change.id)", ""),
+  script.delete("S4: its expiry goes", "  if record[EXPIRES] then call('ZREM', expiry_key, id) end", ""),
+  script.update("S4: an expiry that is taken back", "    call('HDEL', record_key, '_expires')", ""),
+  script.delete("S4: entries of keys that others took away", "  try('ZREM', expiry_key, id)", ""),
   change(
     "S4: only what has expired",
     'change.reason === "expired" && !hasExpired(before, context.nowMs)',
@@ -200,15 +224,15 @@ export const mutations = [
   ),
   upkeep("S4: in bounded steps", "ids.slice(0, step)", "ids"),
   // S6: final is final.
-  script(
+  script.apply(
     "S6: a final record does not change",
     "    if not may then return { 'final', tonumber(record[VERSION]) } end",
     "",
   ),
-  script(
+  script.apply(
     "S6: nor goes before its time",
-    "change.op == 'delete' and (change.extra == 'trimmed' or has_expired(record))",
-    "change.op == 'delete'",
+    "op == 'delete' and (extra == 'trimmed' or has_expired(record))",
+    "op == 'delete'",
   ),
   change(
     "S6: a final record does not change",
@@ -226,29 +250,37 @@ export const mutations = [
     "if (open !== undefined && !open) throw",
   ),
   // S7: bounds.
-  script("S7: the time of the end", "ends[at] = final_values[places[name]] ~= nil", "ends[at] = false"),
+  script.record(
+    "S7: the time of the end",
+    "ends[at] = final_values[places[name]] ~= nil",
+    "ends[at] = false",
+  ),
   entry("S7: the time of the end", "Object.hasOwn(layout.final, index) ? ended : came", "came"),
-  script("S7: entries of a record's log", "if length > max_log_entries then", "if false then"),
-  script("S7: bytes of an inbox", "if bytes > max_inbox_bytes then", "if false then"),
-  script("S7: requests are cut", "if #entries ==", "if nil =="),
-  script("S7: bytes of a reply", "if budget < 0 and index > 1 then break end", ""),
+  script.events("S7: entries of a record's log", "if length > max_log_entries then", "if false then"),
+  script.deposit("S7: bytes of an inbox", "  if bytes > max_inbox_bytes then", "if false then"),
+  script.requests("S7: requests are cut", "  return kept\nend", "  return #requests\nend"),
+  reading("S7: bytes of a reply", "if budget < 0 and index > 1 then break end", ""),
   change("S7: entries of a record's log", ".slice(-layout.maxLogEntries)", ""),
   change("S7: bytes of an inbox", "if (inboxBytes > context.layout.maxInboxBytes)", "if (inboxBytes < 0)"),
   changes("S7: bytes of a record", ", bytes, limits.recordBytes);", ", 0, limits.recordBytes);"),
   changes("S7: bytes of a deposit", "checkBytes(what, bytes, limits.depositBytes);", ""),
   changes("S7: deposits of a change", "entries.length, 0, maxDeposits);", "0, 0, maxDeposits);"),
-  script(
+  script.update(
     "X5: what a change rests on comes with it",
-    "  if deposits and #deposits > 0 then call('HSET', change.inbox_key, unpack(deposits)) end",
+    "  if deposits then call('HSET', inbox_key, unpack(deposits)) end",
     "",
   ),
-  script("X5: not on what others deposited", "    elseif there[at] ~= text then", "    elseif false then"),
-  script(
+  script.update(
+    "X5: not on what others deposited",
+    "    elseif there[at] ~= text then",
+    "    elseif false then",
+  ),
+  script.update(
     "S7: bytes of an inbox, by a change",
     "if bytes ~= before and bytes > max_inbox_bytes then",
     "if false then",
   ),
-  script("S7: and they count", "push(fields, '_inbox', format('%.0f', bytes)) end", "end"),
+  script.update("S7: and they count", "push('_inbox', format('%.0f', deposited_bytes)) end", "end"),
   change(
     "X5: what a change rests on comes with it",
     "...(missing.length > 0 ? { inbox: new Map([...before.inbox, ...missing]), inboxBytes } : {}),",

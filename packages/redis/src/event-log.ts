@@ -126,7 +126,8 @@ local function append_events(meta_key, log_key, channel, topic, partition, now_m
       'event', event.json)
   end
 
-  local parts = {}
+  -- The message, in the order of its parts, so that its text is made once.
+  local parts = { '{"topic":' .. cjson.encode(topic) .. ',"partition":' .. partition .. ',"epoch":"', epoch, '","events":[' }
   local at_part = '","at":"' .. at_text .. '","event":'
   local number
   for index, event in ipairs(events) do
@@ -143,13 +144,15 @@ local function append_events(meta_key, log_key, channel, topic, partition, now_m
       add(redis.call, event, number, is_last)
     end
     top = top + 1
-    parts[index] = '{"sequence":' .. number .. ',"tag":"' .. event.tag .. '","previous":"' .. tag .. at_part .. event.json .. '}'
+    parts[index + 3] = (index == 1 and '{"sequence":' or ',{"sequence":') .. number .. ',"tag":"' .. event.tag .. '","previous":"' .. tag
+      .. at_part .. event.json .. '}'
     tag = event.tag
   end
   redis.call('HSET', meta_key, 'epoch', epoch, 'sequence', number, 'tag', tag, 'at', at)
   trim_old_events(log_key, now_ms - (max_age_ms or ${defaultMaxLogAgeMs}))
-  redis.pcall('PUBLISH', channel, '{"topic":' .. cjson.encode(topic) .. ',"partition":' .. partition
-    .. ',"epoch":"' .. epoch .. '","events":[' .. table.concat(parts, ',') .. ']}')
+  -- The log may have begun anew on the way.
+  parts[2], parts[#parts + 1] = epoch, ']}'
+  redis.pcall('PUBLISH', channel, table.concat(parts))
   return top - #events + 1, top
 end
 `;

@@ -49,11 +49,12 @@ export function pushChange(
   args: (string | number)[],
   change: Change,
   names: RecordKeys,
+  hasLog: boolean,
 ): void {
   keys.push(names.record);
   const deposits = change.op === "update" ? (change.deposits ?? []) : [];
   if (change.op === "deposit" || change.op === "delete" || deposits.length > 0) keys.push(names.inbox);
-  if (change.op === "delete" || change.event) keys.push(names.log);
+  if (change.op === "delete" || (change.event && hasLog)) keys.push(names.log);
   if (change.op !== "deposit" && change.op !== "migrate") keys.push(names.tombstone);
 
   const where = change.op === "update" || change.op === "delete" ? change.where : [];
@@ -81,11 +82,11 @@ export function pushChange(
   for (const [key, text] of deposits) args.push(key, text);
 }
 
-/** `<version>/<request that led to it>`, as far as the change names them. */
+/** `<version>/<request that led to it>/`, as far as the change names them: as it stands in the record's requests. */
 function versionOf(change: Change): string {
   if (!("version" in change) || change.version === undefined) return "-";
   const madeBy = change.op === "migrate" ? undefined : change.madeBy;
-  return madeBy === undefined ? String(change.version) : `${change.version}/${madeBy}`;
+  return madeBy === undefined ? String(change.version) : `${change.version}/${madeBy}/`;
 }
 
 function setOf(change: Change): readonly (readonly [string, string])[] {

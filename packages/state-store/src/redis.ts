@@ -95,7 +95,8 @@ export function redisRecordBackend(
       });
       args.push(changes.length);
       for (const change of changes) {
-        pushChange(keys, args, change, recordKeys(keySpace, partition, layout.collection, change.id));
+        const names = recordKeys(keySpace, partition, layout.collection, change.id);
+        pushChange(keys, args, change, names, layout.maxLogEntries > 0);
       }
       const durability = durable ? { replicas, replicaTimeoutMs } : {};
       const result = await connections.data.run(mutateScript, keys, args, durability);
