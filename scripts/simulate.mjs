@@ -1,7 +1,7 @@
 // In a package, pnpm sim [--seeds 1000] [--seed 1]: simulates it under faults, from the first seed on. A package whose histories
 // are played by a program of its own, test/simulation/run.ts, has that program run; the others have their tests run.
 // pnpm sim --guards [TEXT] [--seeds 2000], of such a program: takes each guard of its guards.mjs away, and requires that a
-// history breaks.
+// history breaks, or, for those that name an entry of a package's mutations.mjs, that a test fails there.
 
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -39,21 +39,40 @@ async function play(args, change) {
 }
 
 /**
+ * The test that fails when an entry of a package's mutations.mjs is taken away; undefined if none does, or there is no such entry.
+ *
+ * @param {{ readonly package: string, readonly guard: string }} entry
+ */
+function testThatHolds({ package: folder, guard }) {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(root, "scripts/mutate.mjs"), "--only", guard],
+    { cwd: join(root, folder), encoding: "utf8" },
+  );
+  const row = stdout.split("\n").find((line) => line.startsWith(`| ${guard} |`));
+  return status === 0 && row ? row.split("|").at(3)?.trim() : undefined;
+}
+
+/**
  * @param {string} only
  * @param {string} seeds
  */
 async function takeGuardsAway(only, seeds) {
-  /** @type {{ guards: readonly (import("./bundle.mjs").Change & { guard: string })[] }} */
+  /** @typedef {{ readonly package: string, readonly guard: string }} Entry */
+  /** @type {{ guards: readonly (import("./bundle.mjs").Change & { guard: string, heldBy?: Entry })[] }} */
   const { guards } = await import(pathToFileURL(join(folder, "guards.mjs")).href);
   let survivors = 0;
   console.log("| guard that was taken away | histories | what broke first |\n|---|---:|---|");
-  for (const { guard, file, ...text } of guards.filter((one) => one.guard.includes(only))) {
+  for (const { guard, file, heldBy, ...text } of guards.filter((one) => one.guard.includes(only))) {
     const { stdout } = await play(["--seeds", seeds, "--until-broken"], { ...text, file: join(root, file) });
     const [, seed, what] = /BROKEN seed (\d+): (.*)/.exec(stdout) ?? [];
-    if (seed === undefined) survivors += 1;
-    const story = what?.replaceAll(/\b(exec|agent|inc)_[0-9a-z]+|#[0-9a-z]+/g, "…") ?? "**nothing**";
+    const test = seed === undefined && heldBy ? testThatHolds(heldBy) : undefined;
+    if (seed === undefined && test === undefined) survivors += 1;
+    const nothing = test === undefined ? "**nothing**" : `nothing; the test that fails: ${test}`;
+    const story = what?.replaceAll(/\b(exec|agent|inc)_[0-9a-z]+|#[0-9a-z]+/g, "…") ?? nothing;
     console.log(`| ${guard} | ${seed ?? seeds} | ${story} |`);
   }
+  console.log(survivors === 0 ? "\nevery guard is missed" : `\n${survivors} guards are not missed`);
   return survivors === 0 ? 0 : 1;
 }
 
