@@ -26,6 +26,8 @@ const refusals = inFile("role-options.ts", "unit");
 const own = inFile("clients.ts", "server");
 const lost = inFile("link.ts", "server");
 const refused = inFile("subscriptions.ts", "server");
+const waiting = inFile("role-connection.ts", "unit");
+const moved = inFile("calls.ts", "unit");
 const silence = inFile("role-connection.ts", "sentinel");
 const replaced = inFile("role-options.ts", "sentinel");
 const slots = inFile("clients.ts", "cluster");
@@ -199,91 +201,72 @@ export const mutations = [
   subscriber("another node each time", "others.length > 0 ? others : nodes", "nodes"),
 
   // Fail-over: a primary that is none any more, or that hangs, is left.
+  refusals("a replica is left", "(isReadOnlyRefusal(error.message) ? 1 : false)", "(error ? false : false)"),
   refusals(
-    "~ a replica is left",
-    "(isReadOnlyRefusal(error.message) ? 1 : false)",
-    "(error ? false : false)",
-  ),
-  refusals(
-    "~ never sent again by the client",
+    "never sent again by the client",
     "(isReadOnlyRefusal(error.message) ? 1 : false)",
     "(isReadOnlyRefusal(error.message) ? 2 : false)",
   ),
   refusals(
-    "~ no automatic repetition",
+    "no automatic repetition",
     "autoResendUnfulfilledCommands: false,\n    autoResubscribe: false,\n    maxRetriesPerRequest: 0,",
     "autoResendUnfulfilledCommands: true,\n    autoResubscribe: false,\n    maxRetriesPerRequest: null,",
   ),
-  replaced("~ a primary that hangs is left", "    socketTimeout: deadlineMs,\n", ""),
-  replaced("~ the primary, whatever a user's client asked for", 'role: "master",', 'role: "slave",'),
-  silence(
-    "~ a WAIT is shorter than the silence that ends a socket",
+  replaced("a primary that hangs is left", "    socketTimeout: deadlineMs,\n", ""),
+  replaced("the primary, whatever a user's client asked for", 'role: "master",', 'role: "slave",'),
+  waiting(
+    "a WAIT is shorter than the silence that ends a socket",
     "Math.min(replicaTimeoutMs, leftMs, deadlineMs * 0.8)",
     "Math.min(replicaTimeoutMs, leftMs)",
   ),
-  silence(
-    "~ replicas that are away fail nothing",
+  waiting(
+    "replicas that are away fail nothing",
     '"waiting for replicas", untilMs).catch(() => 0);',
     '"waiting for replicas", untilMs);',
   ),
   silence(
-    "~ replicas are waited for",
+    "replicas are waited for",
     "if (replicas === 0 || socket === undefined) return",
     "if (replicas >= 0 || socket === undefined) return",
   ),
-  link(
-    "~ closed for ever",
-    'if (state === next || state === "closed") return;',
-    "if (state === next) return;",
-  ),
-  lost("~ what is under way when the connection is lost", '      onBreak("the connection was lost");\n', ""),
+  lost("what is under way when the connection is lost", '      onBreak("the connection was lost");\n', ""),
   lost(
-    "~ no storm of clients that are of no use",
+    "no storm of clients that are of no use",
     "lastError = undefined;",
     "lastError = undefined;\n      backoff.reset();",
   ),
-  lost(
-    "~ a refusal inside of another error",
+  link(
+    "a refusal inside of another error",
     "return inner === undefined ? undefined : refusalOf(inner);",
     "return undefined;",
   ),
   refused(
-    "~ who may not listen is told",
+    "who may not listen is told",
     "if (client === currentClient()) onRefused(",
     "((..._: unknown[]) => {})(",
   ),
   refused(
-    "~ ready once it is subscribed",
+    "ready once it is subscribed",
     'await bounded(client.subscribe(...channels), "subscribing to channels");',
     'void bounded(client.subscribe(...channels), "subscribing to channels").catch(() => {});',
   ),
   own(
-    "~ ours beats a user's",
+    "ours beats a user's",
     "({ ...options, ...roleOptions(settings) })",
     "({ ...roleOptions(settings), ...options })",
   ),
-  own("~ the password", "...(password === undefined ? {} : { password }),\n    ...(tls ===", "...(tls ==="),
+  own("the password", "...(password === undefined ? {} : { password }),\n    ...(tls ===", "...(tls ==="),
   slots(
-    "~ connected to before the Cluster is ready",
+    "connected to before the Cluster is ready",
     'if (cluster.status === "ready" && node.status === "wait")',
     'if (node.status === "wait")',
   ),
-  slots("~ replicas are connected to", '  cluster.on("+node", connect);\n', ""),
-  redirect(
-    "~ nothing for a node that is on its way",
-    'if (node?.status !== "ready") throw',
-    "if (!node) throw",
-  ),
-  redirect("~ who has a slot is found out anew", 'if (failure !== "refused") route.refresh();', ""),
-  redirect("~ MOVED is remembered", "route.moved(slot, address);", ""),
+  slots("replicas are connected to", '  cluster.on("+node", connect);\n', ""),
+  redirect("who has a slot is found out anew", 'if (failure !== "refused") route.refresh();', ""),
+  moved("MOVED is remembered", "route.moved(slot, address);", ""),
   subscriber(
-    "~ another node when its own is lost",
+    "another node when its own is lost",
     "{ ...roleOptions(settings), retryStrategy: () => null }",
     "roleOptions(settings)",
-  ),
-  calls(
-    "~ one deadline for all attempts",
-    "whenReady(what, deadlineAtMs - clock.now())",
-    "whenReady(what, deadlineMs)",
   ),
 ];

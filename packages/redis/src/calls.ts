@@ -115,13 +115,16 @@ export function createCalls(link: () => Link, clock: Clock, random: Random): Cal
     async repeat(what, deadlineMs, attempt) {
       const deadlineAtMs = clock.now() + deadlineMs;
       const backoff = createBackoff({ initialMs: 20, maxMs: 500, random });
+      let reason: Refusal | undefined;
       for (;;) {
         const route = routeOf(await link().whenReady(what, deadlineAtMs - clock.now()));
         try {
           return await attempt(attemptOn(route, what, deadlineAtMs));
         } catch (error) {
           if (!(error instanceof Refusal)) throw error;
-          const { failure, cause } = error;
+          // That nothing could be sent any more says less than what Redis had said before.
+          if (error.failure !== "not-sent" || !reason) reason = error;
+          const { failure, cause } = reason;
           // Who serves a slot is found out anew, or the next attempt would go astray in the same way.
           if (failure !== "refused") route.refresh();
           const waitMs = backoff.next();

@@ -136,6 +136,24 @@ describe("a command that was written to a socket", () => {
   });
 });
 
+describe("replicas that are asked for", () => {
+  it("are counted as none where their answer does not come: the write is done all the same", async () => {
+    server.answer = ([name]) => (name === "wait" ? "hang" : ":7\r\n");
+    const call = { deadlineMs: 2000, replicas: 1, replicaTimeoutMs: 50 };
+    expect(await data.run(script, ["key"], [], call)).toEqual({ reply: 7, replicas: 0 });
+  });
+
+  it("are waited for no longer than a socket may be silent, or the wait would end it", async () => {
+    await using impatient = createConnections({ url: server.url }, { deadlineMs: { data: 400 } });
+    await impatient.data.ready();
+    server.answer = ([name]) => (name === "wait" ? "hang" : ":7\r\n");
+    const call = { deadlineMs: 5000, replicas: 1, replicaTimeoutMs: 5000 };
+    await impatient.data.run(script, ["key"], [], call);
+    const [, , timeoutMs] = server.received.find(([name]) => name === "wait") ?? [];
+    expect(Number(timeoutMs)).toBeLessThan(400);
+  });
+});
+
 describe("a silent server", () => {
   it("is noticed by its silence while an answer is due, and the connection is made anew", async () => {
     await connections.close();

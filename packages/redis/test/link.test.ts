@@ -158,6 +158,21 @@ describe("a link", () => {
 });
 
 describe("waiting for a link", () => {
+  it.each([
+    ["a server", new Error("WRONGPASS invalid username-password pair or user is disabled.")],
+    [
+      "a Cluster",
+      Object.assign(new Error("Failed to refresh"), { lastNodeError: new Error("NOAUTH required") }),
+    ],
+    ["a Sentinel", new Error("all unreachable", { cause: new Error("NOPERM this user has no permissions") })],
+  ])("ends where the password is refused by %s, if it is to", async (_, error) => {
+    const link = open({ createClient: () => Promise.reject(error) });
+    const asked = link.whenReady("asking", 1000, { refusalEnds: true });
+    const refused = expect(asked).rejects.toMatchObject({ code: "redis_auth", cause: error });
+    await clock.advance(1000);
+    await refused;
+  });
+
   it("ends in time, at its signal, and when the link is closed, and leaves no timer", async () => {
     const link = open({ createClient: () => new Promise<never>(() => {}) });
     const late = expect(link.whenReady("asking", 100)).rejects.toMatchObject({ code: "redis_unavailable" });
