@@ -30,7 +30,7 @@ const sessions = inFile("agents/sessions.ts", "agents");
 const hub = inFile("agents/hub.ts", "agents");
 const outcomes = inFile("agents/outcomes.ts", "agents");
 const assignments = inFile("agents/assignments.ts", "agents");
-const allowance = inFile("agents/connection.ts", "connections");
+const allowance = inFile("agents/reading.ts", "connections");
 const audit = inFile("executions/audit.ts", "audit");
 const life = inFile("node/life.ts", "attacks");
 const drain = inFile("drain.ts", "sleep");
@@ -393,7 +393,7 @@ export const mutations = [
     "if (isAnswered(delivery.taskId, delivery.attempt)) return;",
     "",
   ),
-  allowance("answers are no flood", 'if (frame.type === "task") frames.expect(framesPerTask);', ""),
+  allowance("answers are no flood", "this.#frames.expect(framesPerTask);", ""),
 
   // X9: with what it was accepted with.
   submission(

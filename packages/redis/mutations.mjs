@@ -261,7 +261,11 @@ export const mutations = [
     'if (cluster.status === "ready" && node.status === "wait")',
     'if (node.status === "wait")',
   ),
-  slots("replicas are connected to", '  cluster.on("+node", connect);\n', ""),
+  slots(
+    "replicas are connected to",
+    "(node: Redis) => connect(clearingSocketTimer(node))",
+    "(node: Redis) => void clearingSocketTimer(node)",
+  ),
   redirect("who has a slot is found out anew", 'if (failure !== "refused") route.refresh();', ""),
   moved("MOVED is remembered", "route.moved(slot, address);", ""),
   subscriber(
