@@ -165,11 +165,7 @@ export const mutations = [
     "    try {\n      act();\n    } catch (error) {\n      onError(error);\n    }",
     "    act();",
   ),
-  clients(
-    "a user's time-out does not cut a call short",
-    "const { commandTimeout: _, ...options } = source.options;",
-    "const { ...options } = source.options;",
-  ),
+  options("a user's time-out does not cut a call short", "commandTimeout: undefined,", ""),
   clients("TLS by its options", "...(tls === undefined ? {} : { tls: { ...tls } }),", ""),
   clients("the user", "...(username === undefined ? {} : { username }),\n    ...(password", "...(password"),
   auth(

@@ -86,9 +86,8 @@ export function clientsLike(source: Client): ClientSource {
     const { redisOptions = {} } = source.options;
     return clusterClients((options) => source.duplicate([], options), redisOptions);
   }
-  // Each call has a deadline of its own, which a command's time-out would cut short.
-  const { commandTimeout: _, ...options } = source.options;
-  const mode = source.options.sentinels ? "sentinel" : "standalone";
+  const { options } = source;
+  const mode = options.sentinels ? "sentinel" : "standalone";
   return single(mode, (settings) => ({ ...options, ...roleOptions(settings) }));
 }
 
@@ -98,7 +97,7 @@ function single(mode: RedisMode, options: (settings: RoleSettings) => IoredisOpt
 
 function clusterClients(
   createCluster: (options: ClusterOptions) => Cluster,
-  { commandTimeout: _, ...access }: IoredisOptions,
+  access: IoredisOptions,
 ): ClientSource {
   const create = (settings: RoleSettings, more: ClusterOptions): Cluster =>
     createCluster({

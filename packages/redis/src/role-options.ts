@@ -25,8 +25,8 @@ const connectTimeoutMs = 2000;
 
 /**
  * What every client of ours has set, whatever the user's has. ioredis would otherwise queue commands while it is offline,
- * send them again after a reconnect though their caller has given up, and wait minutes for a half-open socket. There is no
- * `commandTimeout`: each call has a deadline of its own, and `failoverDetector` stays off, for it can end a client for good.
+ * send them again after a reconnect though their caller has given up, and wait minutes for a half-open socket.
+ * `failoverDetector` stays off, for it can end a client for good.
  */
 export function roleOptions({ deadlineMs, connectionName, random }: RoleSettings): IoredisOptions {
   const retryStrategy = reconnectDelays(random);
@@ -49,6 +49,9 @@ export function roleOptions({ deadlineMs, connectionName, random }: RoleSettings
     // 1: connect anew, so that a demoted primary is left; never 2, which would send the command again.
     reconnectOnError: (error) => (isReadOnlyRefusal(error.message) ? 1 : false),
     connectionName,
+    // Each call has a deadline of its own, which this would cut short. Set, not left out: a Cluster of ioredis 6 adds what is
+    // left out from the client that it duplicates.
+    commandTimeout: undefined,
     // What a user's client may have set for itself, and what would change the meaning of our keys and replies.
     keyPrefix: "",
     stringNumbers: false,

@@ -19,6 +19,8 @@ export interface ScriptedRedis {
 
 const connecting: Readonly<Record<string, string>> = {
   client: "+OK\r\n",
+  // ioredis 6 begins so, and goes on in RESP3.
+  hello: "%1\r\n$5\r\nproto\r\n:3\r\n",
   info: bulk("redis_version:7.0.15\r\nrole:master\r\n"),
 };
 
