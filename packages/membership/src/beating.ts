@@ -1,6 +1,6 @@
 import { createBackoff, isParallaxError, ParallaxError, randomId } from "@parallax/core";
 import type { MemberReport, MembershipEvent } from "./membership.ts";
-import { identity, type Node, request } from "./node.ts";
+import { identity, type Node, observe, observeView } from "./node.ts";
 import { emptyReport, maxReportBytes } from "./options.ts";
 import { createPulse } from "./pulse.ts";
 
@@ -48,8 +48,12 @@ export function createBeating(node: Node, onJoined: () => void): Beating {
     const { address, zone } = node.settings;
     const mark = clock.mark();
     const joining = { ...identity(node), address, zone, report: report() };
-    const send = (options: { deadlineMs: number }) => store.join(joining, options);
-    const answer = await request(node, "joining the cluster", send, ({ view }) => ({ view }), signal);
+    const answer = await observe(
+      node,
+      "joining the cluster",
+      (bounds) => store.join(joining, bounds),
+      signal,
+    );
     if (answer.outcome === "ended") return end("removed", undefined);
     node.isMember = true;
     node.memberEpoch = answer.view.epoch;
@@ -65,9 +69,7 @@ export function createBeating(node: Node, onJoined: () => void): Beating {
     const mark = clock.mark();
     const { memberEpoch, feed } = node;
     const beating = { ...identity(node), report: report(), memberEpoch, known: feed.current };
-    const send = (options: { deadlineMs: number }) => store.beat(beating, options);
-    const look = (answer: Awaited<ReturnType<typeof send>>) => answer;
-    const answer = await request(node, "beating", send, look, signal);
+    const answer = await observe(node, "beating", (bounds) => store.beat(beating, bounds), signal);
     if (answer.outcome === "ok") {
       node.memberEpoch = answer.view?.epoch ?? beating.known?.epoch;
       node.acknowledgement.confirm(mark);
@@ -153,8 +155,8 @@ type EndedEvent = Extract<MembershipEvent, { readonly type: "ended" }>;
 
 /** Tells the store that this node drains. */
 export async function announceDrain(node: Node, signal?: AbortSignal): Promise<void> {
-  const send = (options: { deadlineMs: number }) => node.settings.store.drain(identity(node), options);
-  await request(node, "announcing the drain", send, (view) => ({ view }), signal);
+  const { store } = node.settings;
+  await observeView(node, "announcing the drain", (bounds) => store.drain(identity(node), bounds), signal);
 }
 
 function replaced(node: Node, byAddress: string): ParallaxError<"replaced"> {

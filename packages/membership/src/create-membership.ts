@@ -2,7 +2,7 @@ import { createDeferred, createListeners, onAbort, ParallaxError, randomId, runG
 import { createAcknowledgement } from "./acknowledgement.ts";
 import { announceDrain, createBeating } from "./beating.ts";
 import type { Membership, MembershipEvent, MembershipOptions, View } from "./membership.ts";
-import { identity, type Node, request } from "./node.ts";
+import { identity, type Node, observeView, request } from "./node.ts";
 import { type Settings, settle } from "./options.ts";
 import { sweepLimits } from "./sweep.ts";
 import { runSweeps } from "./sweeping.ts";
@@ -77,12 +77,7 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   async function refresh(): Promise<View> {
-    const view = await request(
-      node,
-      "reading the view",
-      (bounds) => store.read(bounds),
-      (view) => ({ view }),
-    );
+    const view = await observeView(node, "reading the view", (bounds) => store.read(bounds));
     return node.feed.current ?? view;
   }
 
@@ -104,12 +99,7 @@ export function createMembership(options: MembershipOptions): Membership {
 
   async function leave(): Promise<void> {
     try {
-      await request(
-        node,
-        "leaving the cluster",
-        (bounds) => store.leave(identity(node), bounds),
-        () => ({}),
-      );
+      await request(node, "leaving the cluster", (bounds) => store.leave(identity(node), bounds));
     } catch (error) {
       onError(error);
     }
@@ -154,18 +144,12 @@ export function createMembership(options: MembershipOptions): Membership {
     refresh,
     async hasEnded(incarnation) {
       if (endedHere.has(incarnation)) return true;
-      const has = await request(
-        node,
-        "asking for an end",
-        (bounds) => store.hasEnded(incarnation, bounds),
-        () => ({}),
-      );
+      const has = await request(node, "asking for an end", (bounds) => store.hasEnded(incarnation, bounds));
       if (has) rememberEnded(incarnation);
       return has;
     },
     declareEnded(incarnation) {
-      const send = (bounds: { deadlineMs: number }) => store.declareEnded(incarnation, bounds);
-      return request(node, "declaring an end", send, () => ({}));
+      return request(node, "declaring an end", (bounds) => store.declareEnded(incarnation, bounds));
     },
     beat: () => (isRunning ? beating.now() : Promise.reject(notRunning())),
     async drain(id = nodeId) {
@@ -174,8 +158,7 @@ export function createMembership(options: MembershipOptions): Membership {
         if (node.isMember) await announceDrain(node);
         return;
       }
-      const send = (bounds: { deadlineMs: number }) => store.drain({ nodeId: id }, bounds);
-      const view = await request(node, `draining ${id}`, send, (view) => ({ view }));
+      const view = await observeView(node, `draining ${id}`, (bounds) => store.drain({ nodeId: id }, bounds));
       if (!view.members.some((member) => member.id === id && member.status !== "failed"))
         throw unknownMember(id);
     },

@@ -28,34 +28,58 @@ export function identity(node: Node): { readonly nodeId: string; readonly incarn
   return { nodeId: node.settings.nodeId, incarnation: node.incarnation };
 }
 
-/** How a request went: what is needed to judge its answer. */
-interface Sent {
-  readonly ticket: number;
-  readonly sentMs: number;
+/** How one attempt is made. */
+type Send<Answer> = (bounds: { readonly deadlineMs: number }) => Promise<Answer>;
+
+/** What an answer tells of the store, besides what was asked. */
+interface Telling {
+  readonly view?: View | undefined;
+  /** The store's time, if there is no view to tell it. */
+  readonly storeTimeMs?: number;
 }
 
 /**
- * Sends one request, bounded by `timeoutMs` and by `signal`, and takes in what every answer tells: the store's time as a
- * reading for {@link Trust}, and the view.
+ * Sends one request, bounded by `timeoutMs` and by `signal`: whoever leaves does not wait for a beat that is on its way.
  *
  * @throws ParallaxError `timeout`, `aborted`, or what the store rejects with
  */
 export async function request<Answer>(
   node: Node,
   what: string,
-  send: (options: { readonly deadlineMs: number }) => Promise<Answer>,
-  look: (answer: Answer) => { readonly storeTimeMs?: number; readonly view?: View | undefined },
+  send: Send<Answer>,
   signal?: AbortSignal,
 ): Promise<Answer> {
   throwIfAborted(signal);
   const { clock, timeoutMs } = node.settings;
-  const sent: Sent = { ticket: node.feed.ticket(), sentMs: clock.now() };
-  // Whoever leaves does not wait for a beat that is on its way.
-  const answer = await withDeadline(send({ deadlineMs: timeoutMs }), { clock, timeoutMs, what, signal });
-  const { view, storeTimeMs = view?.observedAtMs } = look(answer);
-  if (storeTimeMs !== undefined) {
-    node.trust.read({ sentMs: sent.sentMs, receivedMs: clock.now(), storeTimeMs });
-  }
-  if (view) node.feed.offer(view, sent.ticket);
+  return withDeadline(send({ deadlineMs: timeoutMs }), { clock, timeoutMs, what, signal });
+}
+
+/** A request whose answer is also taken in: the store's time as a reading for {@link Trust}, and the view. */
+export async function observe<Answer extends Telling>(
+  node: Node,
+  what: string,
+  send: Send<Answer>,
+  signal?: AbortSignal,
+): Promise<Answer> {
+  const ticket = node.feed.ticket();
+  const { clock } = node.settings;
+  const sentMs = clock.now();
+  const answer = await request(node, what, send, signal);
+  const { view, storeTimeMs = view?.observedAtMs } = answer;
+  if (storeTimeMs !== undefined) node.trust.read({ sentMs, receivedMs: clock.now(), storeTimeMs });
+  if (view) node.feed.offer(view, ticket);
   return answer;
+}
+
+/** A request that is answered with the view. */
+export async function observeView(
+  node: Node,
+  what: string,
+  send: Send<View>,
+  signal?: AbortSignal,
+): Promise<View> {
+  const asking = async (bounds: { readonly deadlineMs: number }): Promise<{ view: View }> => ({
+    view: await send(bounds),
+  });
+  return (await observe(node, what, asking, signal)).view;
 }

@@ -1,4 +1,4 @@
-import { type Node, request } from "./node.ts";
+import { type Node, observe, observeView } from "./node.ts";
 import { createPulse } from "./pulse.ts";
 
 /**
@@ -31,12 +31,15 @@ async function sweepOnce(node: Node, signal: AbortSignal): Promise<number | unde
   const believed = node.trust.believed(clock.now(), timeoutMs);
   // M5, M7: who is not sure of itself does not judge others. It looks, so that its view stays fresh and its trust returns.
   if (!believed || !node.vouches) {
-    const read = (options: { deadlineMs: number }) => store.read(options);
-    await request(node, "reading the view", read, (view) => ({ view }), signal);
+    await observeView(node, "reading the view", (bounds) => store.read(bounds), signal);
     return undefined;
   }
   const limits = { checkIntervalMs, unhealthyThreshold, removeAfterMs, believed };
-  const send = (options: { deadlineMs: number }) => store.sweep(limits, options);
-  const { swept, nextInMs } = await request(node, "sweeping", send, ({ view }) => ({ view }), signal);
+  const { swept, nextInMs } = await observe(
+    node,
+    "sweeping",
+    (bounds) => store.sweep(limits, bounds),
+    signal,
+  );
   return swept ? (nextInMs ?? checkIntervalMs) : undefined;
 }
