@@ -171,8 +171,8 @@ export const mutations = [
   reign("L4: the abort", "controller.abort(isLost", "void (isLost"),
   reign(
     "L4: announced last",
-    "      await run(work_);\n      isReleased = true;",
-    '      emit({ type: "ended", term: grant.term, reason: "returned" });\n      await run(work_);\n      isReleased = true;',
+    "      await untilOver(work);\n      isReleased = true;",
+    '      emit({ type: "ended", term: grant.term, reason: "returned" });\n      await untilOver(work);\n      isReleased = true;',
   ),
   reign(
     "own deadline around each call",
@@ -187,17 +187,17 @@ export const mutations = [
   ),
   reign(
     "L4: disarmed without work",
-    'work !== "running" || state.hasOverrun) watchdog',
+    'stage !== "running" || state.hasOverrun) watchdog',
     "state.hasOverrun) watchdog",
   ),
   reign(
     "L4: disarmed once reported",
-    'work !== "running" || state.hasOverrun) watchdog',
-    'work !== "running") watchdog',
+    'stage !== "running" || state.hasOverrun) watchdog',
+    'stage !== "running") watchdog',
   ),
   reign("L4: put off by each renewal", "    announceAbort();\n    guardWork();\n", "    announceAbort();\n"),
   reign("what work throws", "if (failure) throw failure.error;", ""),
-  reign("ended only after elected", 'if (work === "done") emit', "emit"),
+  reign("ended only after elected", 'if (stage === "done") emit', "emit"),
   reign("away after a step-down", "settings.retryPeriodMs : 0;", "0 : 0;"),
   reign("L8: a new lineage is told", "if (state.seen.lineage !== lineage) emit", "if (false) emit"),
 

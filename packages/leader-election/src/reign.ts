@@ -75,7 +75,7 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
   let resolveOver: (aftermath: Aftermath) => void = () => {};
   const over = new Promise<Aftermath>((resolve) => (resolveOver = resolve));
   let state = newHolder(grant, grant.sentAt, settings);
-  let work: "not-started" | "running" | "done" = "not-started";
+  let stage: "not-started" | "running" | "done" = "not-started";
   let failure: { readonly error: unknown } | undefined;
   let isReleased = false;
   let isHinted = false;
@@ -123,23 +123,23 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     const { watchdog, leaseDurationMs, renewDeadlineMs } = settings;
     // After the moment at which this thread would report the overrun by itself.
     const marginMs = (leaseDurationMs - renewDeadlineMs) / 20;
-    if (work !== "running" || state.hasOverrun) watchdog?.disarm();
+    if (stage !== "running" || state.hasOverrun) watchdog?.disarm();
     else watchdog?.arm(Math.max(0, holderLeaseLeftMs(state, settings, clock) - marginMs));
   }
 
-  function start(run: (term: Term) => Promise<void>): void {
-    work = "running";
+  function start(work: (term: Term) => Promise<void>): void {
+    stage = "running";
     guardWork();
     logger.info("elected", { term: grant.term });
     emit({ type: "elected", term: grant.term });
-    const running = async (): Promise<void> => run(term);
+    const running = async (): Promise<void> => work(term);
     void running()
       .catch((error: unknown) => {
         if (!controller.signal.aborted) failure = { error };
         else if (!isAbort(error, controller.signal)) reportWork(error);
       })
       .finally(() => {
-        work = "done";
+        stage = "done";
         guardWork();
         end("returned", { cooldownMs: settings.retryPeriodMs });
         wake.nudge();
@@ -222,13 +222,13 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     if (settings.overrun === "exit") exit(1);
   }
 
-  async function run(work_: (term: Term) => Promise<void>): Promise<void> {
+  async function untilOver(work: (term: Term) => Promise<void>): Promise<void> {
     for (;;) {
       isHinted = wake.takeHint() || isHinted;
-      const step = nextHolderStep(state, work, isHinted, settings, clock);
+      const step = nextHolderStep(state, stage, isHinted, settings, clock);
       switch (step.step) {
         case "start":
-          start(work_);
+          start(work);
           break;
         case "renew":
           await renew(step);
@@ -255,17 +255,17 @@ export function createReign(grant: Grant, context: ReignContext): Reign {
     token: grant.term,
     end,
     remainingMs,
-    hasOverrun: () => state.hasOverrun && work === "running",
-    term: () => (work !== "not-started" && remainingMs() > 0 ? term : undefined),
+    hasOverrun: () => state.hasOverrun && stage === "running",
+    term: () => (stage !== "not-started" && remainingMs() > 0 ? term : undefined),
     over,
-    async run(work_) {
-      await run(work_);
+    async run(work) {
+      await untilOver(work);
       isReleased = true;
       const reason = state.ending?.reason ?? "returned";
       const { cooldownMs = defaultCooldownMs(reason, settings), fence = 0 } = endOptions;
       const aftermath = { reason, cooldownMs, fence };
       // L4: announced last.
-      if (work === "done") emit({ type: "ended", term: grant.term, reason });
+      if (stage === "done") emit({ type: "ended", term: grant.term, reason });
       resolveOver(aftermath);
       if (failure) throw failure.error;
       return aftermath;
