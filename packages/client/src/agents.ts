@@ -3,7 +3,7 @@ import { type CallOptions, type Requester, signalOf } from "./request.ts";
 
 /** The agents of the cluster, on whichever node their sockets are. Ids are `agent_…`. */
 export interface Agents {
-  /** One page, newest connection first. */
+  /** One page, newest session first. */
   list(query?: ListAgentsQuery & CallOptions): Promise<AgentPage>;
   /** All pages. */
   all(query?: ListAgentsQuery & CallOptions): AsyncGenerator<Agent, void, undefined>;

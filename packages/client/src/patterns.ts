@@ -17,6 +17,7 @@ export interface PatternInput extends Omit<PatternDefinition, "agents" | "retrie
 
 /** The patterns of the cluster. */
 export interface Patterns {
+  /** All of them, by name. */
   list(options?: CallOptions): Promise<readonly Pattern[]>;
   /** @throws ParallaxError `pattern_not_found` */
   get(name: string, options?: CallOptions): Promise<Pattern>;
@@ -27,8 +28,16 @@ export interface Patterns {
 export function createPatterns(requester: Requester): Patterns {
   return {
     async list(options = {}) {
-      const base = { what: "listing patterns", operation: listPatterns, input: {}, repeatable: true };
-      return (await requester.call({ ...base, ...signalOf(options) })).patterns;
+      const base = { what: "listing patterns", operation: listPatterns, repeatable: true };
+      const found: Pattern[] = [];
+      let cursor: string | undefined;
+      do {
+        const query = { limit: 1000, cursor };
+        const page = await requester.call({ ...base, input: { query }, ...signalOf(options) });
+        found.push(...page.patterns);
+        ({ cursor } = page);
+      } while (cursor !== undefined);
+      return found.sort((one, other) => (one.name < other.name ? -1 : 1));
     },
     get(name, options = {}) {
       const what = `reading the pattern ${name}`;

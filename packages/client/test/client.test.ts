@@ -246,7 +246,9 @@ describe("the other calls", () => {
     const full = { ...pattern, agents: { min: 1, max: 1 }, retries: 0, hash: "h" };
     await using server = await startServer(({ path }, response) => {
       if (path.startsWith("/api/executions")) reply(response, 200, execution);
-      else if (path === "/api/patterns") reply(response, 200, { patterns: [full] });
+      else if (path === "/api/patterns?limit=1000")
+        reply(response, 200, { patterns: [{ ...full, name: "q" }], cursor: "next" });
+      else if (path === "/api/patterns?limit=1000&cursor=next") reply(response, 200, { patterns: [full] });
       else if (path.startsWith("/api/patterns")) reply(response, 200, full);
       else if (path.startsWith("/api/agents?")) reply(response, 200, { agents: [] });
       else if (path === "/ha/drain") reply(response, 202, { nodeId: "node-2", drainTimeoutMs: 30_000 });
@@ -255,7 +257,7 @@ describe("the other calls", () => {
     const client = createClient({ url: server.url });
     await client.executions.cancel("exec_a");
     await client.executions.retry("exec_a", { idempotencyKey: "again" });
-    expect(await client.patterns.list()).toEqual([full]);
+    expect(await client.patterns.list()).toEqual([full, { ...full, name: "q" }]);
     expect(await client.patterns.get("p")).toEqual(full);
     await client.patterns.put(pattern);
     await client.agents.list({ capability: "a" });
@@ -265,7 +267,8 @@ describe("the other calls", () => {
     expect(server.seen.map(({ method, path, body }) => [method, path, body])).toEqual([
       ["POST", "/api/executions/exec_a/cancel", undefined],
       ["POST", "/api/executions/exec_a/retry", undefined],
-      ["GET", "/api/patterns", undefined],
+      ["GET", "/api/patterns?limit=1000", undefined],
+      ["GET", "/api/patterns?limit=1000&cursor=next", undefined],
       ["GET", "/api/patterns/p", undefined],
       ["PUT", "/api/patterns/p", { ...pattern, agents: { min: 1, max: 1 }, retries: 0 }],
       ["GET", "/api/agents?capability=a", undefined],

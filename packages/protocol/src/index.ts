@@ -147,6 +147,8 @@ export {
 } from "./http/operations.ts";
 export { type PageQuery, pageQuerySchema } from "./http/page.ts";
 export {
+  type ListPatternsQuery,
+  listPatternsQuerySchema,
   type Pattern,
   type PatternDefinition,
   type PatternList,

@@ -6,7 +6,7 @@ import type { AppEnvironment } from "./app.ts";
 
 /** What a request carries, checked. @throws ParallaxError `invalid_request` naming every field that is wrong. */
 export function check<Output>(schema: z.ZodType<Output>, value: unknown, what: string): Output {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: wordsFor });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => ({
     path: issue.path.join("."),
@@ -14,6 +14,35 @@ export function check<Output>(schema: z.ZodType<Output>, value: unknown, what: s
   }));
   const listed = problems.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
   throw new ParallaxError("invalid_request", `reading ${what}: ${listed}`, { details: { problems } });
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+};
+
+/** What would be right, where the schema does not say it in words of its own. */
+function wordsFor(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined
+        ? "is missing"
+        : `must be ${kinds[issue.expected] ?? `of the type ${issue.expected}`}`;
+    case "unrecognized_keys":
+      return `has no ${issue.keys.join(", ")}; leave ${issue.keys.length === 1 ? "it" : "them"} out`;
+    case "invalid_value":
+      return `must be ${issue.values.length === 1 ? "" : "one of "}${issue.values.join(", ")}`;
+    case "too_small":
+      return `must ${issue.origin === "number" || issue.origin === "int" ? "be" : "have"} at least ${issue.minimum}`;
+    case "too_big":
+      return `must ${issue.origin === "number" || issue.origin === "int" ? "be" : "have"} at most ${issue.maximum}`;
+    default:
+      return undefined;
+  }
 }
 
 /**

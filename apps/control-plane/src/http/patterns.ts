@@ -1,11 +1,15 @@
 import { ParallaxError } from "@parallax/core";
 import { getPattern, listPatterns, putPattern } from "@parallax/protocol";
 import type { Patterns } from "../patterns/registry.ts";
+import { listPage } from "./pages.ts";
 import type { RawInput, Router } from "./route.ts";
 
 /** `/api/patterns` */
 export function addPatternRoutes(router: Router, patterns: Patterns): void {
-  router.add(listPatterns, async () => ({ patterns: await patterns.list() }));
+  router.add(listPatterns, async ({ query }) => {
+    const { items, cursor } = await listPage(query, patterns.list);
+    return { patterns: items, ...(cursor === undefined ? {} : { cursor }) };
+  });
   router.add(getPattern, ({ params: { name } }) => patterns.get(name));
   router.add(
     putPattern,

@@ -43,7 +43,6 @@ const pageHeaders = {
   "Content-Security-Policy":
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   "Cache-Control": "no-cache",
-  "X-Content-Type-Options": "nosniff",
 };
 
 const types: ReadonlyMap<string, string> = new Map([

@@ -37,7 +37,7 @@ export function createRouter(app: Hono<AppEnvironment>, authenticator: Authentic
     add(operation, handle, prepare = (input) => input) {
       const { method, path, role, input, answer } = operation;
       const isOfOneExecution = path.startsWith("/api/executions/{id}");
-      known.push({ method, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}/?$`) });
+      known.push({ method, pattern: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`) });
       app.on(method, path.replace(/\{(\w+)\}/g, ":$1"), async (context) => {
         if (role !== undefined)
           context.set("caller", authenticator.require(context.req.header("Authorization"), role));
@@ -45,7 +45,7 @@ export function createRouter(app: Hono<AppEnvironment>, authenticator: Authentic
         if (isOfOneExecution) context.set("executionId", context.req.param("id"));
         if (answer.status !== undefined) context.status(answer.status);
         const result = await handle(given, context);
-        return result instanceof Response ? result : context.json(result);
+        return result instanceof Response ? named(result, context) : context.json(result);
       });
     },
     methodsOf(path) {
@@ -53,6 +53,13 @@ export function createRouter(app: Hono<AppEnvironment>, authenticator: Authentic
       return methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
     },
   };
+}
+
+/** A response that is made elsewhere carries what every answer does. */
+function named(response: Response, context: Context<AppEnvironment>): Response {
+  response.headers.set("X-Request-Id", context.get("requestId"));
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  return response;
 }
 
 async function read(context: Context<AppEnvironment>, hasBody: boolean): Promise<RawInput> {

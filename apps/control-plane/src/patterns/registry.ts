@@ -37,7 +37,11 @@ export interface Patterns {
   get(name: string): Promise<Pattern>;
   /** What an execution journals of a pattern (X9). @throws ParallaxError `pattern_not_found` */
   use(name: string): Promise<UsedPattern>;
-  list(): Promise<readonly Pattern[]>;
+  /** A page of them, the newest first. */
+  list(page: {
+    readonly limit: number;
+    readonly cursor?: string;
+  }): Promise<{ readonly items: readonly Pattern[]; readonly cursor?: string | undefined }>;
   /**
    * Creates or replaces a pattern, or only creates it with `replace: false`. Executions that were accepted before keep the
    * definition that they have.
@@ -95,9 +99,9 @@ export function createPatterns(options: PatternsOptions): Patterns {
       const { definition, functionHash } = await find(name);
       return { definition, functionHash };
     },
-    async list() {
-      const { records } = await patterns.list({ limit: 1000 });
-      return records.map(({ value }) => viewOf(value)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    async list(page) {
+      const { records, cursor } = await patterns.list(page);
+      return { items: records.map(({ value }) => viewOf(value)), cursor };
     },
     async put(definition, { replace = true } = {}) {
       const { name } = definition;

@@ -1,5 +1,5 @@
 import { noopLogger } from "@parallax/core";
-import { submitExecutionSchema } from "@parallax/protocol";
+import { listExecutions, submitExecution, submitExecutionSchema } from "@parallax/protocol";
 import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import type { AppEnvironment } from "../../src/http/app.ts";
@@ -25,6 +25,30 @@ async function post(
 
 const json = { "Content-Type": "application/json" };
 const nested = (depth: number): string => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+
+describe("a request that is not as it should be", () => {
+  it.each([
+    [{}, "body.pattern: is missing"],
+    [{ pattern: 7 }, "body.pattern: must be a text"],
+    [{ pattern: "No Name" }, "body.pattern: must be at most 64 lower-case letters"],
+    [[], "body: must be an object"],
+    [{ pattern: "p", option: {} }, "body: has no option; leave it out"],
+    [{ pattern: "p", options: { retries: 101 } }, "body.options.retries: must be at most 100"],
+    [{ pattern: "p", options: { retries: "1" } }, "body.options.retries: must be a number"],
+    [{ pattern: "p", options: { timeout: "soon" } }, "body.options.timeout: must be a duration such as"],
+    [{ pattern: "p", options: { timeout: true } }, "body.options.timeout: must be a duration such as"],
+  ])("%j is told of in words", (body, words) => {
+    const read = (): unknown => check(submitExecution.input, { query: {}, headers: {}, body }, "the request");
+    expect(read).toThrow(`reading the request: ${words}`);
+  });
+
+  it("is told of a query in words, too", () => {
+    const read = (query: object): unknown => check(listExecutions.input, { query }, "the request");
+    expect(() => read({ limit: "many" })).toThrow("query.limit: must be a number");
+    expect(() => read({ limit: "0" })).toThrow("query.limit: must be at least 1");
+    expect(() => read({ status: "lost" })).toThrow("query.status: must be one of pending, running,");
+  });
+});
 
 describe("a body", () => {
   it.each([

@@ -116,6 +116,7 @@ describe("bad input", () => {
         "invalid_request",
       ],
       ["an unknown route", () => call(`${url}/api/none`), 404, "not_found"],
+      ["a route with a slash too many", () => call(`${url}/api/executions/`), 404, "not_found"],
       ["an unknown route outside of the API", () => call(`${url}/favicon.ico`), 404, "not_found"],
       [
         "a method that a route does not have",

@@ -199,6 +199,21 @@ describe("the HTTP API of a node", () => {
       expect(pages).toBeGreaterThan(2);
     });
 
+    it("GET lists all patterns, page by page, the same on any node", async () => {
+      const names: string[] = [];
+      let path = "/api/patterns?limit=2";
+      for (let pages = 0; path !== ""; pages += 1) {
+        const { body } = await call(`${nodes.node(pages % 2).url}${path}`);
+        const page = exactly(patternListSchema, body);
+        names.push(...page.patterns.map(({ name }) => name));
+        path = page.cursor === undefined ? "" : `/api/patterns?limit=2&cursor=${page.cursor}`;
+      }
+      const known = await nodes.client(0).patterns.list();
+      expect(known.length).toBeGreaterThan(2);
+      expect(names.sort()).toEqual(known.map(({ name }) => name));
+      expect(errorOf(await call(`${url}/api/patterns?cursor=abc`), 400).code).toBe("invalid_cursor");
+    });
+
     it("GET refuses a cursor of another list", async () => {
       const first = await call(`${url}/api/executions?pattern=echo-by-number&status=completed&limit=1`);
       const { cursor = "" } = exactly(executionPageSchema, first.body);
@@ -326,11 +341,10 @@ describe("the HTTP API of a node", () => {
       expect(errorOf(other, 400).message).toContain("its name is other, but the path says by-path");
     });
 
-    it("GET lists them by name", async () => {
+    it("GET lists them, the newest first", async () => {
       const { patterns } = exactly(patternListSchema, (await call(`${url}/api/patterns`)).body);
       const names = patterns.map(({ name }) => name);
-      expect(names).toEqual([...names].sort());
-      expect(names).toContain("echo");
+      expect(names.indexOf("hold")).toBeLessThan(names.indexOf("echo"));
       expect(errorOf(await call(`${url}/api/patterns/none`), 404).code).toBe("pattern_not_found");
     });
   });
@@ -338,6 +352,19 @@ describe("the HTTP API of a node", () => {
   it("names each request in its answer, by the caller's name if it has one", async () => {
     const named = await call(`${url}/ha/status`, { headers: { "X-Request-Id": "mine-1" } });
     expect(named.headers.get("X-Request-Id")).toBe("mine-1");
+    for (const path of [
+      "/health",
+      "/health/live",
+      "/metrics",
+      "/metrics/cluster",
+      "/openapi.json",
+      "/docs",
+    ]) {
+      const { headers } = await fetch(`${url}${path}`, { headers: { "X-Request-Id": "mine-2" } });
+      expect([path, headers.get("X-Request-Id"), headers.get("X-Content-Type-Options")]).toEqual([
+        ...[path, "mine-2", "nosniff"],
+      ]);
+    }
     const strange = await call(`${url}/api/none`, { headers: { "X-Request-Id": "<script>" } });
     expect(strange.headers.get("X-Request-Id")).toMatch(/^req_/);
     expect(strange.body).toMatchObject({ requestId: strange.headers.get("X-Request-Id") });

@@ -51,7 +51,7 @@ export const listAgentsQuerySchema: ObjectSchema<ListAgentsQuery> = z.strictObje
   node: z.string().min(1).max(256).optional(),
 });
 
-/** Newest connection first. */
+/** The newest session first. */
 export interface AgentPage {
   readonly agents: readonly Agent[];
   readonly cursor?: string | undefined;

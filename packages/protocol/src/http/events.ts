@@ -92,7 +92,10 @@ export interface EventsQuery {
 export const eventsQuerySchema: ObjectSchema<EventsQuery> = z.strictObject({
   topics: z
     .string()
-    .regex(/^(?:execution|agent|cluster)(?:,(?:execution|agent|cluster))*$/)
+    .regex(
+      /^(?:execution|agent|cluster)(?:,(?:execution|agent|cluster))*$/,
+      "must be any of execution, agent, cluster, separated by commas",
+    )
     .optional()
     .meta({ description: "Topics, separated by commas. Default: all.", examples: ["execution,cluster"] }),
 });

@@ -188,7 +188,7 @@ export const listExecutionsQuerySchema: ObjectSchema<ListExecutionsQuery> = z.st
   pattern: patternNameSchema.optional(),
 });
 
-/** Newest change first. */
+/** The newest first; of a final status, those that ended last. */
 export interface ExecutionPage {
   readonly executions: readonly Execution[];
   readonly cursor?: string | undefined;

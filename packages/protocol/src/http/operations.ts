@@ -26,6 +26,8 @@ import {
 } from "./execution.ts";
 import { noInput, type Operation } from "./operation.ts";
 import {
+  type ListPatternsQuery,
+  listPatternsQuerySchema,
   type Pattern,
   type PatternDefinition,
   type PatternList,
@@ -113,7 +115,7 @@ export const listExecutions: Operation<ExecutionPage, { query: ListExecutionsQue
   tag: "executions",
   summary: "List executions",
   description:
-    "Newest change first. Tasks are shown without their results. A page may be shorter than `limit`; the list goes on as long as there is a `cursor`.",
+    "The newest first; of a final `status`, those that ended last. Tasks are shown without their results. A page may be shorter than `limit`; the list goes on as long as there is a `cursor`.",
   role: "api",
   input: z.object({ query: listExecutionsQuerySchema }),
   answer: { statuses: { 200: "A page of executions." }, schema: executionPageSchema },
@@ -217,7 +219,7 @@ export const listAgents: Operation<AgentPage, { query: ListAgentsQuery }> = {
   tag: "agents",
   summary: "List agents",
   description:
-    "Newest connection first. A page may be shorter than `limit`; the list goes on as long as there is a `cursor`.",
+    "The newest session first. A page may be shorter than `limit`; the list goes on as long as there is a `cursor`.",
   role: "api",
   input: z.object({ query: listAgentsQuerySchema }),
   answer: { statuses: { 200: "A page of agents." }, schema: agentPageSchema },
@@ -260,16 +262,17 @@ export interface NameParams {
 const nameParamsSchema: ObjectSchema<NameParams> = z.object({ name: patternNameSchema });
 
 /** `GET /api/patterns` */
-export const listPatterns: Operation<PatternList> = {
+export const listPatterns: Operation<PatternList, { query: ListPatternsQuery }> = {
   id: "listPatterns",
   method: "GET",
   path: "/api/patterns",
   tag: "patterns",
   summary: "List patterns",
+  description: "The newest first. The list goes on as long as there is a `cursor`.",
   role: "api",
-  input: noInput,
-  answer: { statuses: { 200: "All patterns, by name." }, schema: patternListSchema },
-  errors: [],
+  input: z.object({ query: listPatternsQuerySchema }),
+  answer: { statuses: { 200: "A page of patterns." }, schema: patternListSchema },
+  errors: ["invalid_cursor"],
 };
 
 /** `GET /api/patterns/{name}` */

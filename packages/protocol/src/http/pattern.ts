@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { ObjectSchema } from "../object-schema.ts";
 import { capabilitiesSchema, durationSchema, patternNameSchema, timestampSchema } from "../scalars.ts";
 import { type Aggregation, aggregationSchema, writtenAggregationSchema } from "./aggregation.ts";
+import { cursorSchema, type PageQuery, pageQuerySchema } from "./page.ts";
 
 /** A pattern: whom to ask, how long, and what to make of the answers. The same in a YAML file and in `PUT /api/patterns/:name`. */
 export interface PatternDefinition {
@@ -76,12 +77,21 @@ export const patternSchema: ObjectSchema<Pattern> = z
   })
   .meta({ id: "Pattern" });
 
-/** Sorted by name. */
+/** The query of `GET /api/patterns`. */
+export interface ListPatternsQuery extends PageQuery {}
+
+/** Checks a {@link ListPatternsQuery}. */
+export const listPatternsQuerySchema: ObjectSchema<ListPatternsQuery> = z.strictObject({
+  ...pageQuerySchema.shape,
+});
+
+/** The newest first. */
 export interface PatternList {
   readonly patterns: readonly Pattern[];
+  readonly cursor?: string | undefined;
 }
 
 /** Checks a {@link PatternList}. */
 export const patternListSchema: ObjectSchema<PatternList> = z
-  .object({ patterns: z.array(patternSchema) })
+  .object({ patterns: z.array(patternSchema), cursor: cursorSchema().optional() })
   .meta({ id: "PatternList" });
