@@ -143,11 +143,7 @@ export const mutations = [
     "    if (writer.mustWrite(next)) {",
     "    state = next;\n    errands.run(events);\n    if (writer.mustWrite(next)) {",
   ),
-  driver(
-    "X3: nothing leaves after it was dropped",
-    "if (signal.aborted) return false;\n    errands",
-    "errands",
-  ),
+  driver("X3: nothing leaves after it was dropped", "if (isOver) return false;\n    errands", "errands"),
   turn("X3: another assignment must be written", "written?.assignments === next.assignments &&\n      ", ""),
   turn("X8: a failure must be written", " &&\n      written.failures === next.failures", ""),
   advance(
@@ -246,13 +242,13 @@ export const mutations = [
     'if (state.record.status === "aggregating") state = withResults',
     "if (false) state = withResults",
   ),
-  driver("X5: letters of a driver that ended", "if (signal.aborted) return enclosure.put();", ""),
+  driver("X5: letters of a driver that ended", "if (isOver) return enclosure.put();", ""),
   writer(
     "X5: letters that it had when it ended",
     "      writer.depositAll();\n      if (version === 0)",
     "      if (version === 0)",
   ),
-  driver("X5: letters without a write", "} else if (writer.hasLetters) depositSoon.ask();", "}"),
+  driver("X5: letters without a write", "} else if (writer.hasLetters()) depositSoon.ask();", "}"),
   outcomes(
     "X5: acknowledged when it lies there",
     "const outcome = await reports.deliver(letterOf(frame, agentId, name));",
@@ -288,7 +284,7 @@ export const mutations = [
     'if (!assignment) return "unknown";',
     'if (!assignment) return "superseded";',
   ),
-  ownership("X6: ends are remembered", "ends.note(driver.finalChange);", ""),
+  ownership("X6: ends are remembered", "ends.note(driver.finalChange());", ""),
   ownership("X6: what ended here does not run again", " || (await ends.again(id))) return;", ") return;"),
   ends(
     "X6: ends that were taken back are found",
@@ -318,7 +314,7 @@ export const mutations = [
   recovery("X7: a death counts", 'value.status === "pending" ? 0 : 1', "0"),
   recovery("X7: not for what only waited", 'value.status === "pending" ? 0 : 1', "1"),
   handOver("X7: nobody else's is handed over", ", { where: { owner: mine } });", ", {});"),
-  handOver("X1: its driver stops before", "driver.drop();\n    await driver.stopped;", ""),
+  handOver("X1: its driver stops before", "driver.drop();\n    await driver.stopped();", ""),
   handOver(
     "X2: successors are told",
     'for (const heir of successors) send(heir.nodeId, { type: "adopt", from: nodeId });',
@@ -350,7 +346,7 @@ export const mutations = [
     "value.ownerlessSinceMs ?? lastSeenMs",
     "lastSeenMs",
   ),
-  driver("X8: until somebody drives it", "drivenFrom(record, storeTime.now())", "record"),
+  driver("X8: until somebody drives it", "drivenFrom(start.record, storeTime.now())", "start.record"),
   handOver("X8: a hand-over takes its time", "      ownerlessSinceMs: storeTime.now(),\n", ""),
   journal("X8: the time without the journal", "return { ...result, outageMs:", "return { ...result, lost:"),
   driver("X8: is given back", 'if (byMs > 0) push({ kind: "extended", byMs });', ""),
@@ -362,7 +358,7 @@ export const mutations = [
   drain("X8: a drain looks at the time first", ', step("look at the time", lookAtTime)', ""),
   leaving(
     "X8: what has happened goes with it",
-    "await driver.stopped;\n    driver.drop();",
+    "await driver.stopped();\n    driver.drop();",
     "driver.drop();",
   ),
   advance("X8: extends the deadline", "state.record.deadlineAtMs + event.byMs", "state.record.deadlineAtMs"),

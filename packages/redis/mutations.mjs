@@ -123,7 +123,11 @@ export const mutations = [
 
   waits("one WAIT at a time", "if (!line.has(wait.replicas)) return run(wait);", "return run(wait);"),
   waits("the longest of their times", "group.timeoutMs = Math.max(group.timeoutMs, wait.timeoutMs);", ""),
-  waits("only on the socket of the write", "request.socket === socket ? Number(count) : 0", "Number(count)"),
+  waits(
+    "only on the socket of the write",
+    "request.socket() === socket ? Number(count) : 0",
+    "Number(count)",
+  ),
   waits("a lost connection counts nobody", "  } catch {\n    return 0;", "  } catch {\n    return replicas;"),
 
   keySpace("partitions spread evenly", "Math.abs(slotOf(tag) - middle) <= reach", "true"),
@@ -145,8 +149,8 @@ export const mutations = [
   options("a silent socket is given up", "    socketTimeout: deadlineMs,\n", ""),
   role(
     "NOSCRIPT: sent in full",
-    'return attempt.exchange("eval", [',
-    'throw error; return attempt.exchange("eval", [',
+    'return attempt.exchange("eval", call',
+    'throw error; return attempt.exchange("eval", call',
   ),
   role("a silent subscriber is found", 'role === "subscriber" ? clock.every', "false ? clock.every"),
   role(

@@ -1,4 +1,11 @@
-import { type Clock, createBackoff, errorMessage, ParallaxError, type Random } from "@parallax/core";
+import {
+  type Backoff,
+  type Clock,
+  createBackoff,
+  errorMessage,
+  ParallaxError,
+  type Random,
+} from "@parallax/core";
 import type { Redis } from "ioredis";
 import type { Link } from "./link.ts";
 import { classify, type Failure, failureError, parseRedirection } from "./replies.ts";
@@ -77,10 +84,10 @@ export function createCalls(link: () => Link, clock: Clock, random: Random): Cal
       if (node?.status !== "ready") throw new Refusal("not-sent", new Error("its node is not connected"));
       try {
         const value = await bounded(request.sendTo(node), what, deadlineAtMs);
-        return { value, node, socket: request.socket };
+        return { value, node, socket: request.socket() };
       } catch (error) {
         if (error instanceof ParallaxError) throw error;
-        throw new Refusal(classify(error, request.socket !== undefined), error);
+        throw new Refusal(classify(error, request.socket() !== undefined), error);
       }
     }
 
@@ -89,7 +96,7 @@ export function createCalls(link: () => Link, clock: Clock, random: Random): Cal
       async exchange(name, args) {
         const request = createRequest(name, args);
         try {
-          return await send(request, route.nodeOf(request.slot));
+          return await send(request, route.nodeOf(request.slot()));
         } catch (error) {
           const redirection = error instanceof Refusal && parseRedirection(errorMessage(error.cause));
           if (!redirection) throw error;
@@ -114,7 +121,7 @@ export function createCalls(link: () => Link, clock: Clock, random: Random): Cal
     bounded,
     async repeat(what, deadlineMs, attempt) {
       const deadlineAtMs = clock.now() + deadlineMs;
-      const backoff = createBackoff({ initialMs: 20, maxMs: 500, random });
+      let backoff: Backoff | undefined;
       let reason: Refusal | undefined;
       for (;;) {
         const route = routeOf(await link().whenReady(what, deadlineAtMs - clock.now()));
@@ -127,6 +134,7 @@ export function createCalls(link: () => Link, clock: Clock, random: Random): Cal
           const { failure, cause } = reason;
           // Who serves a slot is found out anew, or the next attempt would go astray in the same way.
           if (failure !== "refused") route.refresh();
+          backoff ??= createBackoff({ initialMs: 20, maxMs: 500, random });
           const waitMs = backoff.next();
           const isHarmless = failure === "retry" || failure === "not-sent";
           if (!isHarmless || clock.now() + waitMs >= deadlineAtMs) throw failureError(what, failure, cause);

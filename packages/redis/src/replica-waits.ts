@@ -77,7 +77,7 @@ async function sendWait({ node, socket, replicas, timeoutMs }: ReplicaWait): Pro
   try {
     const count = await request.sendTo(node);
     // On another connection WAIT does not know of our write, and would count replicas that lack it.
-    return request.socket === socket ? Number(count) : 0;
+    return request.socket() === socket ? Number(count) : 0;
   } catch {
     return 0;
   }

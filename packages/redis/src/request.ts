@@ -5,10 +5,11 @@ export type Client = Redis | Cluster;
 
 /** One command. */
 export interface Request {
+  // No getters: they make an object literal expensive, and there is one for each command.
   /** The slot of its first key; undefined where it has none. */
-  readonly slot: number | undefined;
+  slot(): number | undefined;
   /** The socket that it was last written to; undefined as long as it was written to none, and so can't have run. */
-  readonly socket: object | undefined;
+  socket(): object | undefined;
   /** Sends it to a server, and resolves with the reply. */
   sendTo(node: Redis): Promise<unknown>;
 }
@@ -26,12 +27,8 @@ export function createRequest(name: string, args: readonly (string | number)[]):
     return encode(to);
   };
   return {
-    get slot() {
-      return command.getKeys().length === 0 ? undefined : command.getSlot();
-    },
-    get socket() {
-      return socket;
-    },
+    slot: () => (command.getKeys().length === 0 ? undefined : command.getSlot()),
+    socket: () => socket,
     sendTo: (node) => Promise.resolve(node.sendCommand(command)),
   };
 }

@@ -1,4 +1,4 @@
-import { type Clock, createBackoff, isParallaxError, type Random } from "@parallax/core";
+import { type Backoff, type Clock, createBackoff, isParallaxError, type Random } from "@parallax/core";
 
 /** How long and on what clock something is tried again. */
 export interface RetryOptions {
@@ -26,11 +26,12 @@ export async function retrying<Result>(
 ): Promise<Result> {
   const { clock, random, timeoutMs } = options;
   const begun = clock.mark();
-  const backoff = createBackoff({ initialMs: 20, maxMs: 1000, random });
+  let backoff: Backoff | undefined;
   for (let count = 1; ; count += 1) {
     try {
       return await attempt(count);
     } catch (error) {
+      backoff ??= createBackoff({ initialMs: 20, maxMs: 1000, random });
       const waitMs = backoff.next();
       if (!isPassing(error) || clock.elapsedAtMost(begun) + waitMs > timeoutMs) throw error;
       await clock.sleep(waitMs);

@@ -33,25 +33,23 @@ export function createOutcomes({ reports, onAnswered, onTaken, logger }: Outcome
     else if (before >= maxUndelivered && after < maxUndelivered) session.connection.resume();
   }
 
-  async function deliver(session: Session, frame: ResultFrame | FailureFrame): Promise<void> {
+  async function take(session: Session, frame: ResultFrame | FailureFrame): Promise<void> {
     const { agentId, name } = session;
     const { taskId, attempt } = frame;
-    onAnswered(agentId, taskId);
-    const outcome = await reports.deliver(letterOf(frame, agentId, name));
-    onTaken(agentId, taskId);
-    session.connection.send({ type: "ack", taskId, attempt, outcome });
+    count(session, 1);
+    try {
+      onAnswered(agentId, taskId);
+      const outcome = await reports.deliver(letterOf(frame, agentId, name));
+      onTaken(agentId, taskId);
+      session.connection.send({ type: "ack", taskId, attempt, outcome });
+    } catch (error) {
+      // Not acknowledged, so the agent sends it again (X5).
+      const write = isParallaxError(error) ? logger.warn : logger.error;
+      write("could not take an agent's result; it will come again", { task: taskId, error });
+    } finally {
+      count(session, -1);
+    }
   }
 
-  return {
-    take(session, frame) {
-      count(session, 1);
-      deliver(session, frame)
-        .catch((error: unknown) => {
-          // Not acknowledged, so the agent sends it again (X5).
-          const write = isParallaxError(error) ? logger.warn : logger.error;
-          write("could not take an agent's result; it will come again", { task: frame.taskId, error });
-        })
-        .finally(() => count(session, -1));
-    },
-  };
+  return { take: (session, frame) => void take(session, frame) };
 }

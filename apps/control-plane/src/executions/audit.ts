@@ -22,7 +22,7 @@ export async function auditAgents(
 ): Promise<void> {
   const { agents, storeTime, isHere, reconnectGraceMs } = options;
   const assigned = [...drivers].flatMap((driver) =>
-    driver.record.tasks.flatMap((task) => {
+    driver.record().tasks.flatMap((task) => {
       const agentId = task.status === "assigned" ? currentAssignment(task)?.agentId : undefined;
       return agentId === undefined || isHere(agentId)
         ? []

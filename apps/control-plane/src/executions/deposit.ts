@@ -10,7 +10,7 @@ export interface Enclosure {
 
 /** A letter on its way to the inbox, by itself or with the write that counts it; those who brought it hear of it. */
 export interface Deposit extends Pick<Enclosure, "key" | "text"> {
-  readonly isUnderWay: boolean;
+  isUnderWay(): boolean;
   /** It goes by itself: with others it was too much for one write. */
   isApart: boolean;
   /** What becomes of it. Rejects if the next attempt fails; it may be brought again. */
@@ -34,9 +34,7 @@ export function createDeposit(enclosure: Enclosure, onSettled: (deposit: Deposit
   const deposit: Deposit = {
     key: enclosure.key,
     text: enclosure.text,
-    get isUnderWay() {
-      return isUnderWay;
-    },
+    isUnderWay: () => isUnderWay,
     isApart: false,
     outcome() {
       const one = createDeferred<DepositOutcome>();

@@ -8,20 +8,13 @@ import type { Enclosure } from "./deposit.ts";
 import { createErrands } from "./errands.ts";
 import type { Letter } from "./inbox.ts";
 import type { Journal, JournalChange } from "./journal.ts";
-import { drivenFrom, type ExecutionRecord, isFinal, taskIndex } from "./record.ts";
+import { drivenFrom, type ExecutionRecord, type ExecutionStatus, isFinal, taskIndex } from "./record.ts";
 import { createRecordWriter } from "./record-writer.ts";
 import { createSoon } from "./soon.ts";
 import { takeTurn } from "./turn.ts";
 
-export interface DriverOptions {
-  readonly id: string;
-  readonly record: ExecutionRecord;
-  /** 0: the store has no record yet, its first write creates it. */
-  readonly version: number;
-  /** What lies in its inbox. */
-  readonly letters: readonly Letter[];
-  /** Who drives it: must be the record's owner. */
-  readonly owner: string;
+/** What all drivers of a node share. */
+export interface DriverParts {
   readonly journal: Journal;
   readonly aggregator: Aggregator;
   readonly broker: Broker;
@@ -31,6 +24,18 @@ export interface DriverOptions {
   readonly logger: Logger;
   /** How long an agent may take to come back with its tasks, in ms. */
   readonly reconnectGraceMs: number;
+}
+
+/** Where one driver begins. */
+export interface DriverStart {
+  readonly id: string;
+  readonly record: ExecutionRecord;
+  /** 0: the store has no record yet, its first write creates it. */
+  readonly version: number;
+  /** What lies in its inbox. */
+  readonly letters: readonly Letter[];
+  /** Who drives it: must be the record's owner. */
+  readonly owner: string;
   /** It is finished, or not ours any more, or was thought to be another than it is: then it has to be read anew. */
   readonly onEnded: (how: DriverEnd) => void;
 }
@@ -39,7 +44,7 @@ export interface DriverOptions {
  * How long a letter waits at most for others, in ms: they often come in that time, and are then one write with it. Its agent is
  * free meanwhile, and only hears later that it has arrived.
  */
-const depositAfterMs = 1;
+const depositAfterMs = 5;
 
 /** One for all: an error of its own would cost each execution more than its end. */
 const over = new ParallaxError("aborted", "driving an execution: it is not driven here any more");
@@ -52,13 +57,14 @@ export type DriverEnd = "finished" | "not-ours" | "stale";
  * in one step, and only then does anything leave the node: an assignment is journaled before its task is sent (X3).
  */
 export interface Driver {
-  readonly record: ExecutionRecord;
+  // No getters: an object literal that has them costs ten times as much to make, and every execution makes some.
+  record(): ExecutionRecord;
   /** The version of what is written; 0 before its creation. */
-  readonly version: number;
+  version(): number;
   /** What counts of what lies in its inbox, as far as it knows. */
-  readonly letters: readonly Letter[];
+  letters(): readonly Letter[];
   /** The write that finished it. */
-  readonly finalChange: JournalChange | undefined;
+  finalChange(): JournalChange | undefined;
   /** What came of the creation of a new record. */
   readonly created: Promise<CreateOutcome<ExecutionRecord>>;
   push(event: ExecutionEvent): void;
@@ -76,36 +82,37 @@ export interface Driver {
   /** Gives it up without a word: another node owns it now. */
   drop(): void;
   /** Resolves once nothing of this driver runs any more. */
-  readonly stopped: Promise<void>;
+  stopped(): Promise<void>;
 }
 
 /** Drives an execution, from its creation or from wherever it is. */
-export function createDriver(options: DriverOptions): Driver {
-  const { id, storeTime, logger, onEnded } = options;
+export function createDriver(parts: DriverParts, start: DriverStart): Driver {
+  const { storeTime, logger } = parts;
+  const { id, letters, onEnded } = start;
   const controller = new AbortController();
-  const { signal } = controller;
-
-  let state = begun(options);
-  let events: ExecutionEvent[] = [...options.letters];
+  let isOver = false;
+  let state: ExecutionState = { record: drivenFrom(start.record, storeTime.now()), results: new Map() };
+  let events: ExecutionEvent[] = [...letters];
   let turning: Promise<void> | undefined;
   let isAggregating = false;
-  const writer = createRecordWriter(options);
-  const depositSoon = createSoon(options.clock, depositAfterMs, writer.depositAll);
+  const writer = createRecordWriter(parts, start);
+  const depositSoon = createSoon(parts.clock, depositAfterMs, writer.depositAll);
 
-  const errands = createErrands({ ...options, record: () => state.record, push, onAlarm: wake });
+  const isNew = start.version === 0;
+  const errands = createErrands(parts, { isNew, record: () => state.record, push, onAlarm: wake });
 
   function push(event: ExecutionEvent): void {
-    if (signal.aborted) return;
+    if (isOver) return;
     errands.note(event);
     events.push(event);
     wake();
   }
 
   function wake(): void {
-    if (signal.aborted || turning) return;
+    if (isOver || turning) return;
     turning = turns().finally(() => {
       turning = undefined;
-      if (events.length > 0 || writer.isLost) wake();
+      if (events.length > 0 || writer.isLost()) wake();
     });
   }
 
@@ -114,7 +121,7 @@ export function createDriver(options: DriverOptions): Driver {
       // A microtask later, so that all that happens in one tick becomes one write.
       await Promise.resolve();
       let again = true;
-      while (again && !signal.aborted) again = await turn();
+      while (again && !isOver) again = await turn();
     } catch (error) {
       if (isParallaxError(error, "aborted")) return;
       logger.error("an execution's driver failed; it is picked up again at the next look at the index", {
@@ -133,19 +140,19 @@ export function createDriver(options: DriverOptions): Driver {
     const { state: next, passed } = takeTurn(state, taken, now);
     if (writer.mustWrite(next)) {
       if (!(await write(next, passed))) return false;
-    } else if (writer.hasLetters) depositSoon.ask();
+    } else if (writer.hasLetters()) depositSoon.ask();
     state = next;
     // Dropped while it was written: whoever owns it now acts on what was written.
-    if (signal.aborted) return false;
+    if (isOver) return false;
     errands.run(events);
     if (isFinal(state.record.status)) end("finished");
     else if (state.record.status === "aggregating") aggregateApart();
     return events.length > 0;
   }
 
-  async function write(next: ExecutionState, passed: readonly ExecutionRecord[]): Promise<boolean> {
+  async function write(next: ExecutionState, passed: readonly ExecutionStatus[]): Promise<boolean> {
     const countedMs = storeTime.outageMs();
-    const result = await writer.write(next, passed, signal);
+    const result = await writer.write(next, passed, controller.signal);
     if (result.outcome === "not-ours" || result.outcome === "stale") end(result.outcome);
     if (result.outcome === "refused") refused(next.record, result);
     if (result.outcome !== "written") return false;
@@ -170,15 +177,17 @@ export function createDriver(options: DriverOptions): Driver {
   function aggregateApart(): void {
     if (isAggregating) return;
     isAggregating = true;
-    void options.aggregator.run(state).then((event) => {
+    void parts.aggregator.run(state).then((event) => {
       isAggregating = false;
       if (event) push(event);
     });
   }
 
   function end(how: DriverEnd): void {
-    if (signal.aborted) return;
-    controller.abort(over);
+    if (isOver) return;
+    isOver = true;
+    // Once it has finished nobody waits any more, and an abort without listeners costs as much as a turn.
+    if (how !== "finished") controller.abort(over);
     depositSoon.cancel();
     errands.stop();
     writer.giveUp();
@@ -186,34 +195,26 @@ export function createDriver(options: DriverOptions): Driver {
   }
 
   // What an adopter finds in the inbox of an execution that was aggregating is what it had used.
-  if (state.record.status === "aggregating") state = withResults(state, options.letters);
+  if (state.record.status === "aggregating") state = withResults(state, letters);
   // The agents that are free take part in the first write.
-  if (writer.version === 0) errands.seek();
+  if (isNew) errands.seek();
   wake();
 
   return {
-    get record() {
-      return state.record;
-    },
-    get version() {
-      return writer.version;
-    },
-    get letters() {
-      return [...state.results.values()];
-    },
-    get finalChange() {
-      return writer.finalChange;
-    },
+    record: () => state.record,
+    version: writer.version,
+    letters: () => [...state.results.values()],
+    finalChange: writer.finalChange,
     created: writer.created,
     push,
     take(letter, enclosure) {
-      if (signal.aborted) return enclosure.put();
+      if (isOver) return enclosure.put();
       const taken = writer.enclose(enclosure);
       push(letter);
       return taken;
     },
     mayTake(letter) {
-      if (signal.aborted || writer.version === 0 || letter.kind === "cancel") return false;
+      if (isOver || writer.version() === 0 || letter.kind === "cancel") return false;
       return state.record.tasks[taskIndex(letter.taskId)]?.assignments.length === 1;
     },
     accepted: errands.accepted,
@@ -221,14 +222,8 @@ export function createDriver(options: DriverOptions): Driver {
       if (writer.markLost()) wake();
     },
     drop: () => end("not-ours"),
-    get stopped() {
-      return turning ?? Promise.resolve();
-    },
+    stopped: () => turning ?? Promise.resolve(),
   };
-}
-
-function begun({ record, storeTime }: DriverOptions): ExecutionState {
-  return { record: drivenFrom(record, storeTime.now()), results: new Map() };
 }
 
 function withResults(state: ExecutionState, letters: readonly Letter[]): ExecutionState {

@@ -6,16 +6,20 @@ import { createDeliveries } from "./deliveries.ts";
 import { attemptOf, currentAssignment, type ExecutionRecord, type Task } from "./record.ts";
 import { createSeeking } from "./seeking.ts";
 
-export interface ErrandsOptions {
-  /** The execution as it is now. */
-  readonly record: () => ExecutionRecord;
-  /** 0: it is being created; else its former owner may have sent what is assigned. */
-  readonly version: number;
+/** What the errands of all executions share. */
+export interface ErrandsParts {
   readonly broker: Broker;
   readonly courier: Courier;
   readonly clock: Clock;
   readonly storeTime: StoreTime;
   readonly reconnectGraceMs: number;
+}
+
+export interface ErrandsOptions {
+  /** The execution as it is now. */
+  readonly record: () => ExecutionRecord;
+  /** It is being created; else its former owner may have sent what is assigned. */
+  readonly isNew: boolean;
   readonly push: (event: ExecutionEvent) => void;
   /** Something is due though nothing happened. */
   readonly onAlarm: () => void;
@@ -33,13 +37,15 @@ export interface Errands {
   stop(): void;
 }
 
-export function createErrands(options: ErrandsOptions): Errands {
-  const { record, broker, courier, clock, storeTime, push, onAlarm } = options;
+export function createErrands(parts: ErrandsParts, options: ErrandsOptions): Errands {
+  const { broker, courier, clock, storeTime } = parts;
+  const { record, isNew, push, onAlarm } = options;
   const answered = new Set<string>();
-  const inherited = options.version === 0 ? [] : record().tasks.filter(({ status }) => status === "assigned");
+  const inherited = isNew ? [] : record().tasks.filter(({ status }) => status === "assigned");
   /** Attempts of a former owner: their agents may have moved since, or answered. */
   const former = new Set(inherited.map((task) => `${task.id} ${attemptOf(task)}`));
   let cancelAlarm: Unsubscribe = () => {};
+  let alarmAtMs: number | undefined;
 
   const seeking = createSeeking({
     broker,
@@ -50,10 +56,21 @@ export function createErrands(options: ErrandsOptions): Errands {
   const deliveries = createDeliveries({
     clock,
     courier,
-    graceMs: options.reconnectGraceMs,
+    graceMs: parts.reconnectGraceMs,
     isAnswered: (taskId, attempt) => answered.has(`${taskId} ${attempt}`),
     onLost: (taskId, attempt) => push({ kind: "lost", taskId, attempt, refused: false }),
   });
+
+  /** Most turns leave it as it is. */
+  function setAlarm(dueMs: number, now: number): void {
+    if (alarmAtMs === dueMs) return;
+    alarmAtMs = dueMs;
+    cancelAlarm();
+    cancelAlarm = clock.after(Math.max(0, dueMs - now), () => {
+      alarmAtMs = undefined;
+      onAlarm();
+    });
+  }
 
   const errands: Errands = {
     seek() {
@@ -74,8 +91,7 @@ export function createErrands(options: ErrandsOptions): Errands {
         const resend = former.has(`${task.id} ${attemptOf(task)}`);
         deliveries.track(task.id, deliveryOf(record(), task, resend));
       }
-      cancelAlarm();
-      cancelAlarm = clock.after(Math.max(0, nextDueMs(record(), now) - now), onAlarm);
+      setAlarm(nextDueMs(record(), now), now);
     },
     note(event) {
       if (event.kind === "result" || event.kind === "failure")

@@ -33,10 +33,10 @@ export function createHandOver(options: HandOverOptions): HandOver {
   async function one(id: string, driver: Driver, heir: Owner): Promise<void> {
     const mine = owner();
     // X8: what has happened goes with it, above all the time that must not count.
-    await driver.stopped;
+    await driver.stopped();
     driver.drop();
-    await driver.stopped;
-    const { deadlineAtMs } = driver.record;
+    await driver.stopped();
+    const { deadlineAtMs } = driver.record();
     const set = {
       nodeId: heir.nodeId,
       owner: heir.owner,
@@ -51,18 +51,18 @@ export function createHandOver(options: HandOverOptions): HandOver {
     async all(successors) {
       await Promise.all(
         [...drivers].map(async ([id, driver], index) => {
-          const able = successors.filter((heir) => mayOwn(heir, driver.record.functionHash));
+          const able = successors.filter((heir) => mayOwn(heir, driver.record().functionHash));
           const heirs = able.length > 0 ? able : successors;
           const heir = heirs[index % heirs.length];
           if (heir) await one(id, driver, heir);
-          else await driver.stopped;
+          else await driver.stopped();
         }),
       );
       for (const heir of successors) send(heir.nodeId, { type: "adopt", from: nodeId });
     },
     async parked() {
       for (const [id, driver] of [...drivers]) {
-        const { status, functionHash } = driver.record;
+        const { status, functionHash } = driver.record();
         if (status !== "aggregating" || functionHash === undefined || options.hasFunction(functionHash))
           continue;
         const heir = options.whoHas(functionHash);

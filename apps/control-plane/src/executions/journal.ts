@@ -13,7 +13,7 @@ import type { BusEvent } from "@parallax/event-bus";
 import type { Collection, CreateOutcome, Patch } from "@parallax/state-store";
 import type { StoreTime } from "../store-time.ts";
 import { type Letter, letterKey } from "./inbox.ts";
-import { type ExecutionRecord, isFinal } from "./record.ts";
+import { type ExecutionRecord, type ExecutionStatus, isFinal } from "./record.ts";
 
 /** How a change of an execution ended. */
 export type JournalOutcome =
@@ -47,7 +47,7 @@ export interface Journal {
   create(
     id: string,
     record: ExecutionRecord,
-    passed: readonly ExecutionRecord[],
+    passed: readonly ExecutionStatus[],
   ): Promise<CreateOutcome<ExecutionRecord>>;
 }
 
@@ -57,8 +57,8 @@ export interface JournalChange {
   readonly version: number;
   readonly before: ExecutionRecord;
   readonly after: ExecutionRecord;
-  /** The record in each status on the way to `after`, that one included. Default: `after`, if its status is another one. */
-  readonly passed?: readonly ExecutionRecord[];
+  /** Each status on the way to `after`, its own included. Default: its own, if it is another one. */
+  readonly passed?: readonly ExecutionStatus[];
   /** Letters that the write counts, and puts into the inbox itself (X5): nobody finds the one without the other. */
   readonly enclosed?: readonly { readonly key: string; readonly text: string }[];
   /** Put letters into the inbox before the write, each as often as it takes: they repeat without harm. */
@@ -75,12 +75,12 @@ export function createJournal(options: JournalOptions): Journal {
     const { enclosed = [], deposits = [] } = change;
     // X5: what the write counts lies in the inbox before, or an adopter would miss it. A final record takes no letters either.
     if (deposits.length > 0) await Promise.all(deposits.map((deposit) => deposit()));
-    const { passed = before.status === after.status ? [] : [after] } = change;
+    const { passed = before.status === after.status ? [] : [after.status] } = change;
     const result = await executions.update(id, difference(before, after), {
       version,
       where: { owner },
       requestId,
-      event: passed.map((record) => eventOf(id, record)),
+      event: passed.map((status) => eventOf(id, after, status)),
       ...(isFinal(after.status) ? { expiresInMs: retentionMs } : {}),
       ...(enclosed.length > 0
         ? { deposits: Object.fromEntries(enclosed.map(({ key, text }) => [key, text])) }
@@ -135,7 +135,8 @@ export function createJournal(options: JournalOptions): Journal {
 
   return {
     async create(id, record, passed) {
-      const result = await executions.create(id, record, { event: passed.map((one) => eventOf(id, one)) });
+      const event = passed.map((status) => eventOf(id, record, status));
+      const result = await executions.create(id, record, { event });
       if (result.outcome === "created") storeTime.observe(result.storeTimeMs);
       return result;
     },
@@ -166,19 +167,23 @@ export function createJournal(options: JournalOptions): Journal {
   };
 }
 
-/** The event of an execution that has come to a status. */
-export function eventOf(id: string, { status, pattern, nodeId }: ExecutionRecord): BusEvent {
+/** The event of an execution that has come to a status: by default the one that it has. */
+export function eventOf(
+  id: string,
+  record: Pick<ExecutionRecord, "status" | "pattern" | "nodeId">,
+  status: ExecutionStatus = record.status,
+): BusEvent {
   return {
     type: status === "pending" ? "execution-created" : `execution-${status}`,
     id,
     status,
-    pattern,
-    nodeId,
+    pattern: record.pattern,
+    nodeId: record.nodeId,
   };
 }
 
-/** The fields that changed. Records are changed by copying, so an unchanged field is the same value. */
-function difference(before: ExecutionRecord, after: ExecutionRecord): Patch<ExecutionRecord> {
+/** What makes one record of the other: the fields that changed. Records are changed by copying, so an unchanged field is the same value. */
+export function difference(before: ExecutionRecord, after: ExecutionRecord): Patch<ExecutionRecord> {
   const changed = Object.entries(after).filter(([field, value]) => Reflect.get(before, field) !== value);
   const unset = Object.keys(before).filter((field): field is keyof ExecutionRecord => !(field in after));
   return { set: Object.fromEntries(changed), unset };

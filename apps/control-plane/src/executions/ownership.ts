@@ -79,8 +79,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     letters: Letter[],
   ): Driver | undefined {
     if (drivers.has(id) || isFinal(record.status) || record.owner !== owner()) return undefined;
-    const driver = createDriver({
-      ...options,
+    const driver = createDriver(options, {
       id,
       record,
       version,
@@ -88,8 +87,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       owner: owner(),
       onEnded(how) {
         if (drivers.get(id) === driver) drivers.delete(id);
-        ends.note(driver.finalChange);
-        if (how === "finished") options.onFinished(driver.record);
+        ends.note(driver.finalChange());
+        if (how === "finished") options.onFinished(driver.record());
         if (how === "stale") inBackground(load(id));
         logger.debug("an execution left this node", { execution: id, how });
       },
@@ -126,7 +125,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   }
 
   async function reconcileOnce(): Promise<void> {
-    const before = new Map([...drivers].map(([id, driver]) => [id, driver.version]));
+    const before = new Map([...drivers].map(([id, driver]) => [id, driver.version()]));
     const found = await owned();
     const unknown = [...found.keys()].filter((id) => !drivers.has(id));
     if (unknown.length > 0) logger.info("taking over executions", { count: unknown.length });
@@ -143,8 +142,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
 
   /** X2: a letter whose hint was lost lies in the inbox of an execution to which nothing has happened since the last look. */
   async function lookIntoQuietInboxes(): Promise<void> {
-    const quiet = [...drivers].filter(([id, driver]) => lastSeen.get(id) === driver.record);
-    lastSeen = new Map([...drivers].map(([id, driver]) => [id, driver.record]));
+    const quiet = [...drivers].filter(([id, driver]) => lastSeen.get(id) === driver.record());
+    lastSeen = new Map([...drivers].map(([id, driver]) => [id, driver.record()]));
     for (let first = 0; first < quiet.length; first += pageSize)
       await Promise.all(quiet.slice(first, first + pageSize).map(([id]) => readLetters(id)));
   }
@@ -176,7 +175,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   async function deliver(letter: Letter, executionId: string): Promise<Receipt> {
     const driver = drivers.get(executionId);
     const stored: Pick<Stored<ExecutionRecord>, "value"> | undefined = driver
-      ? { value: driver.record }
+      ? { value: driver.record() }
       : await executions.get(executionId);
     if (!stored) return "unknown";
     const standing = letter.kind === "cancel" ? "asked" : standingOf(letter, stored.value);
@@ -203,7 +202,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   async function readLetters(executionId: string): Promise<void> {
     const driver = drivers.get(executionId);
     if (!driver) return load(executionId);
-    const known = driver.letters;
+    const known = driver.letters();
     const inbox = await executions.inbox(executionId);
     for (const letter of readInbox(inbox)) driver.push(letter);
     // X6: what was there and is not any more was taken back.
@@ -212,13 +211,8 @@ export function createOwnership(options: OwnershipOptions): Ownership {
   }
 
   /** To the driver if it is ours, else to whoever owns it. */
-  async function tellOwner(
-    executionId: string,
-    local: (driver: Driver) => void,
-    message: NodeMessage,
-  ): Promise<void> {
-    const driver = drivers.get(executionId);
-    if (driver) return local(driver);
+  async function tellOwner(executionId: string, message: NodeMessage): Promise<void> {
+    if (drivers.has(executionId)) return ownership.receive(message);
     const stored = await executions.get(executionId);
     if (stored && !isFinal(stored.value.status) && stored.value.nodeId !== nodeId)
       send(stored.value.nodeId, message);
@@ -262,13 +256,11 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       }
     },
     accepted(taskId, attempt) {
-      const message: NodeMessage = { type: "accepted", from: nodeId, taskId, attempt };
-      inBackground(tellOwner(executionOf(taskId), (driver) => driver.accepted(taskId, attempt), message));
+      inBackground(tellOwner(executionOf(taskId), { type: "accepted", from: nodeId, taskId, attempt }));
     },
     lost(taskId, attempt, refused) {
       const message: NodeMessage = { type: "lost", from: nodeId, taskId, attempt, refused };
-      const local = (driver: Driver): void => driver.push({ kind: "lost", taskId, attempt, refused });
-      inBackground(tellOwner(executionOf(taskId), local, message));
+      inBackground(tellOwner(executionOf(taskId), message));
     },
     deliver: (letter) => deliver(letter, executionOf(letter.taskId)),
     async standings(agentId, held) {
@@ -279,7 +271,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       const records = new Map(stored.flatMap((found) => (found ? [[found.id, found.value]] : [])));
       return held.map(({ taskId, attempt }) => {
         const id = executionOf(taskId);
-        const record = drivers.get(id)?.record ?? records.get(id);
+        const record = drivers.get(id)?.record() ?? records.get(id);
         if (!record) return "unknown";
         const standing = standingOf({ taskId, attempt, agentId }, record);
         if (standing !== "asked") return standing;

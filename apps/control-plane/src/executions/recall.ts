@@ -17,11 +17,11 @@ export function createRecall(options: {
   const { executions, drivers, ends } = options;
   return async (id) => {
     const driver = drivers.get(id);
-    if (!driver?.version && !ends.has(id)) return undefined;
+    if (!driver?.version() && !ends.has(id)) return undefined;
     const stored = await executions.get(id);
     if (stored) return stored;
     driver?.restore();
-    await (driver ? driver.stopped : ends.again(id));
+    await (driver ? driver.stopped() : ends.again(id));
     return executions.get(id);
   };
 }

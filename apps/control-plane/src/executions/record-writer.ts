@@ -4,25 +4,30 @@ import type { ExecutionState } from "./advance.ts";
 import { waitBeforeMs } from "./counted-time.ts";
 import { createDeposit, type Deposit, type Enclosure } from "./deposit.ts";
 import type { Journal, JournalChange, JournalOutcome } from "./journal.ts";
-import { type ExecutionRecord, isFinal } from "./record.ts";
+import { type ExecutionRecord, type ExecutionStatus, isFinal } from "./record.ts";
 import { mustBeWritten } from "./turn.ts";
 
-export interface RecordWriterOptions {
+/** What the writers of all records share. */
+export interface RecordWriterParts {
+  readonly journal: Journal;
+  readonly logger: Logger;
+}
+
+/** Where one writer begins. */
+export interface RecordWriterStart {
   readonly id: string;
   readonly owner: string;
-  readonly journal: Journal;
   readonly record: ExecutionRecord;
   /** 0: the store has no record yet, the first write creates it. */
   readonly version: number;
-  readonly logger: Logger;
 }
 
 /** What one owner knows of an execution's record in the store, and its way to change it. */
 export interface RecordWriter {
   /** Of what is written; 0 before the creation. */
-  readonly version: number;
+  version(): number;
   /** The write that finished it. */
-  readonly finalChange: JournalChange | undefined;
+  finalChange(): JournalChange | undefined;
   /** What came of the creation of a new record. */
   readonly created: Promise<CreateOutcome<ExecutionRecord>>;
   /** Whether the store has to know of this state before anything is done about it. */
@@ -30,37 +35,38 @@ export interface RecordWriter {
   /** Writes it, with the letters that led to it. @throws ParallaxError `aborted` */
   write(
     next: ExecutionState,
-    passed: readonly ExecutionRecord[],
+    passed: readonly ExecutionStatus[],
     signal: AbortSignal,
   ): Promise<JournalOutcome>;
   /** Puts a letter into the inbox, with the next write or with {@link RecordWriter.depositAll}. */
   enclose(letter: Enclosure): Promise<DepositOutcome>;
   /** Whether letters wait for one of the two. */
-  readonly hasLetters: boolean;
+  hasLetters(): boolean;
   /** Without a write: what follows from a result is told by the inbox. */
   depositAll(): void;
   /** X6: the store has less than was written; the next state is written in any case. False before the creation. */
   markLost(): boolean;
-  readonly isLost: boolean;
+  isLost(): boolean;
   /** Nothing is written any more; the letters go to whoever owns it now. */
   giveUp(): void;
 }
 
-export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
-  const { id, owner, journal, logger } = options;
+export function createRecordWriter(parts: RecordWriterParts, start: RecordWriterStart): RecordWriter {
+  const { journal, logger } = parts;
+  const { id, owner } = start;
   const creation = createDeferred<CreateOutcome<ExecutionRecord>>();
   /** Letters that don't lie in the inbox for certain, by their keys. */
   const enclosed = new Map<string, Deposit>();
-  let { record: written, version } = options;
+  let { record: written, version } = start;
   let isLost = false;
   let finalChange: JournalChange | undefined;
 
   async function create(
     record: ExecutionRecord,
-    passed: readonly ExecutionRecord[],
+    passed: readonly ExecutionStatus[],
   ): Promise<JournalOutcome> {
     try {
-      const result = await journal.create(id, record, [options.record, ...passed]);
+      const result = await journal.create(id, record, [start.record.status, ...passed]);
       creation.resolve(result);
       if (result.outcome !== "created") return { outcome: "not-ours" };
       ({ version } = result);
@@ -76,7 +82,7 @@ export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
 
   async function update(
     next: ExecutionState,
-    passed: readonly ExecutionRecord[],
+    passed: readonly ExecutionStatus[],
     signal: AbortSignal,
   ): Promise<JournalOutcome> {
     isLost = false;
@@ -95,15 +101,9 @@ export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
   }
 
   const writer: RecordWriter = {
-    get version() {
-      return version;
-    },
-    get finalChange() {
-      return finalChange;
-    },
-    get isLost() {
-      return isLost;
-    },
+    version: () => version,
+    finalChange: () => finalChange,
+    isLost: () => isLost,
     created: creation.promise,
     mustWrite: ({ record }) => isLost || version === 0 || mustBeWritten(written, record),
     write: (next, passed, signal) =>
@@ -116,11 +116,9 @@ export function createRecordWriter(options: RecordWriterOptions): RecordWriter {
       enclosed.set(letter.key, deposit);
       return deposit.outcome();
     },
-    get hasLetters() {
-      return enclosed.size > 0;
-    },
+    hasLetters: () => enclosed.size > 0,
     depositAll() {
-      for (const { isUnderWay, put } of enclosed.values()) if (!isUnderWay) put().catch(() => {});
+      for (const { isUnderWay, put } of enclosed.values()) if (!isUnderWay()) put().catch(() => {});
     },
     markLost() {
       isLost = version > 0;

@@ -1,5 +1,7 @@
 import type { Clock } from "@parallax/core";
-import type { JournalChange } from "./journal.ts";
+import type { Patch } from "@parallax/state-store";
+import { difference, type JournalChange } from "./journal.ts";
+import type { ExecutionRecord } from "./record.ts";
 
 /**
  * The ends of executions, kept for a while: a fail-over may take one back that somebody has seen already, and its owner
@@ -14,26 +16,27 @@ export interface Remembered {
 
 /** A fail-over that loses more than this has lost more than its own time. */
 const keptMs = 60_000;
-/** S7: about as many bytes of inputs and results are kept, the newest of them. */
-const maxBytes = 64 * 1024 * 1024;
+/** S7: so many characters are kept, the newest of them. */
+const maxCharacters = 64 * 1024 * 1024;
 
+/**
+ * Kept as text: there may be tens of thousands, which are hardly ever looked at, and as objects they would be millions, through
+ * which every collection of garbage had to go.
+ */
 export function createRemembered(clock: Pick<Clock, "now">): Remembered {
   /** The oldest first. */
-  const ends = new Map<
-    string,
-    { readonly change: JournalChange; readonly untilMs: number; readonly bytes: number }
-  >();
-  let total = 0;
+  const ends = new Map<string, { readonly text: string; readonly untilMs: number }>();
+  let characters = 0;
 
   function remove(id: string): void {
-    total -= ends.get(id)?.bytes ?? 0;
+    characters -= ends.get(id)?.text.length ?? 0;
     ends.delete(id);
   }
 
   function forgetOld(): void {
     const now = clock.now();
     for (const [id, { untilMs }] of ends) {
-      if (untilMs > now && total <= maxBytes) return;
+      if (untilMs > now && characters <= maxCharacters) return;
       remove(id);
     }
   }
@@ -41,14 +44,15 @@ export function createRemembered(clock: Pick<Clock, "now">): Remembered {
   return {
     add(change) {
       remove(change.id);
-      const bytes = sizeOf(change);
-      ends.set(change.id, { change, untilMs: clock.now() + keptMs, bytes });
-      total += bytes;
+      const text = textOf(change);
+      ends.set(change.id, { text, untilMs: clock.now() + keptMs });
+      characters += text.length;
       forgetOld();
     },
     get(id) {
       forgetOld();
-      return ends.get(id)?.change;
+      const text = ends.get(id)?.text;
+      return text === undefined ? undefined : changeOf(text);
     },
     get ids() {
       forgetOld();
@@ -56,27 +60,21 @@ export function createRemembered(clock: Pick<Clock, "now">): Remembered {
     },
     clear() {
       ends.clear();
-      total = 0;
+      characters = 0;
     },
   };
 }
 
-function sizeOf({ before, after, letters }: JournalChange): number {
-  return 2000 + roughSize([before.input, after.result, letters]);
+/** A change with the record after it, and what leads back to the one before. */
+type Kept = Omit<JournalChange, "before"> & { readonly back: Patch<ExecutionRecord> };
+
+function textOf({ before, ...change }: JournalChange): string {
+  return JSON.stringify({ ...change, back: difference(change.after, before) } satisfies Kept);
 }
 
-/** About how many bytes a value takes, texts above all. */
-function roughSize(value: unknown): number {
-  let bytes = 0;
-  const rest: unknown[] = [value];
-  for (let next = rest.pop(); rest.length > 0 || next !== undefined; next = rest.pop()) {
-    if (typeof next === "string") bytes += next.length;
-    else if (typeof next === "object" && next !== null) rest.push(...Object.values(next).filter(isThere));
-    bytes += 16;
-  }
-  return bytes;
-}
-
-function isThere(value: unknown): boolean {
-  return value !== undefined && value !== null;
+function changeOf(text: string): JournalChange {
+  const { back, ...change }: Kept = JSON.parse(text);
+  const before = { ...change.after, ...back.set };
+  for (const field of back.unset ?? []) Reflect.deleteProperty(before, field);
+  return { ...change, before };
 }

@@ -1,13 +1,13 @@
 import { isParallaxError } from "@parallax/core";
 import { answersOf, apply, type ExecutionEvent, type ExecutionState, settle } from "./advance.ts";
 import { aggregate } from "./aggregation.ts";
-import { type ExecutionRecord, isFinal, type Task } from "./record.ts";
+import { type ExecutionRecord, type ExecutionStatus, isFinal, type Task } from "./record.ts";
 
 /** What a turn leads to. */
 export interface Turn {
   readonly state: ExecutionState;
-  /** The record in each status that it passed through, the last one included: each is an event of the one write. */
-  readonly passed: readonly ExecutionRecord[];
+  /** Each status that it came to, the last one included: each is an event of the one write. */
+  readonly passed: readonly ExecutionStatus[];
 }
 
 /**
@@ -15,13 +15,13 @@ export interface Turn {
  * are one write. Pure. What a function of the user aggregates is left in `aggregating`.
  */
 export function takeTurn(before: ExecutionState, events: readonly ExecutionEvent[], nowMs: number): Turn {
-  const passed: ExecutionRecord[] = [];
+  const passed: ExecutionStatus[] = [];
   let state = before;
 
   function go(next: ExecutionState): boolean {
     const hasMoved = next.record.status !== state.record.status;
     state = next;
-    if (hasMoved) passed.push(state.record);
+    if (hasMoved) passed.push(next.record.status);
     return hasMoved;
   }
 
@@ -53,15 +53,20 @@ function conclude(state: ExecutionState, nowMs: number): ExecutionState {
  */
 export function mustBeWritten(written: ExecutionRecord, next: ExecutionRecord): boolean {
   if (written === next) return false;
-  const fields = new Set([...Object.keys(written), ...Object.keys(next)]);
-  fields.delete("tasks");
   // As long as it is not written that somebody drives it, none of its time counts.
-  if (written.ownerlessSinceMs !== undefined) for (const field of notYet) fields.delete(field);
-  for (const field of fields) if (Reflect.get(written, field) !== Reflect.get(next, field)) return true;
-  return next.tasks.some((task, index) => !isToldByInbox(written.tasks[index], task));
+  const passedOver = written.ownerlessSinceMs === undefined ? apart : apartAndTime;
+  const hasChanged = (field: string): boolean =>
+    !passedOver.includes(field) && Reflect.get(written, field) !== Reflect.get(next, field);
+  return (
+    Object.keys(written).some(hasChanged) ||
+    Object.keys(next).some(hasChanged) ||
+    next.tasks.some((task, index) => !isToldByInbox(written.tasks[index], task))
+  );
 }
 
-const notYet = ["ownerlessSinceMs", "deadlineAtMs"];
+/** What is compared by itself, and what need not be written by itself either. */
+const apart = ["tasks"];
+const apartAndTime = [...apart, "ownerlessSinceMs", "deadlineAtMs"];
 
 function isToldByInbox(written: Task | undefined, next: Task): boolean {
   return (

@@ -38,19 +38,20 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const { health, store, isConnected, draining, open, maxOpen, isLineFull } = options;
   const isMemoryFull = createMemoryLook(options);
 
-  function assertStore(): void {
-    if (health.snapshot().checks[redisCheck]?.status !== "fail") return;
+  function assertStore({ checks } = health.snapshot()): void {
+    if (checks[redisCheck]?.status !== "fail") return;
     const message =
       "answering the request: this node can't reach Redis at present; try again in a moment, or ask another node";
     throw new ParallaxError("redis_unavailable", message);
   }
 
   return {
-    assertStore,
+    assertStore: () => assertStore(),
     async admit() {
-      if (health.snapshot().state === "starting")
+      const snapshot = health.snapshot();
+      if (snapshot.state === "starting")
         throw refusal("not_ready", "this node is still starting; try again in a moment");
-      assertStore();
+      assertStore(snapshot);
       if (!isConnected())
         throw refusal(
           "not_ready",

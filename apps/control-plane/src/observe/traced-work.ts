@@ -4,7 +4,7 @@ import type { Hub } from "../agents/hub.ts";
 import type { Aggregator } from "../executions/aggregator.ts";
 import type { Letter } from "../executions/inbox.ts";
 import type { Journal } from "../executions/journal.ts";
-import type { ExecutionRecord } from "../executions/record.ts";
+import type { ExecutionRecord, ExecutionStatus } from "../executions/record.ts";
 
 /**
  * The spans of an execution. Its record holds the `traceparent` of its submission, so that every node that has to do with it goes
@@ -57,14 +57,14 @@ export function createWorkTracing(tracing: Tracing, nodeId: string): WorkTracing
         const create = () => journal.create(id, record, passed);
         return traceparent === undefined
           ? create()
-          : within(traceparent, writeSpan(id, [record, ...passed]), create);
+          : within(traceparent, writeSpan(id, [record.status, ...passed]), create);
       },
       write(change, signal) {
         const { id, after, passed = [] } = change;
         const write = () => journal.write(change, signal);
         return after.traceparent === undefined
           ? write()
-          : within(after.traceparent, writeSpan(id, [...passed, after]), write);
+          : within(after.traceparent, writeSpan(id, [...passed, after.status]), write);
       },
     }),
     aggregator: (aggregator) => ({
@@ -112,8 +112,8 @@ function attributesOf({
 }
 
 /** Named after the status that is reached; the attribute tells those on the way, too, as one write may pass several. */
-function writeSpan(id: string, records: readonly ExecutionRecord[]): Omit<SpanOptions, "parent"> {
-  const statuses = [...new Set(records.map(({ status }) => status))];
+function writeSpan(id: string, passed: readonly ExecutionStatus[]): Omit<SpanOptions, "parent"> {
+  const statuses = [...new Set(passed)];
   return {
     name: `write ${statuses.at(-1)}`,
     attributes: { "parallax.execution.id": id, "parallax.execution.statuses": statuses.join(",") },

@@ -34,7 +34,7 @@ describe("agents that are gone for good, though nobody said so", () => {
       taskOf(`${id}:${index}`, { status: "assigned", assignments: [{ agentId, nodeId: "node-1" }] }),
     );
     const record = recordOf(id, { status: "running", tasks: [...assigned, taskOf(`${id}:9`)] });
-    await auditAgents([{ record, push: (event) => told.push(event) }], {
+    await auditAgents([{ record: () => record, push: (event) => told.push(event) }], {
       agents: at.collections.agents,
       storeTime: createStoreTime(clock, await at.store.time()),
       isHere: (agentId) => here.includes(agentId),

@@ -15,6 +15,7 @@ const graceMs = 5000;
 function world(agents: number) {
   const clock: VirtualClock = createVirtualClock();
   const writes: JournalChange[] = [];
+  const signals: AbortSignal[] = [];
   const delivered: Delivery[] = [];
   const cancelled: string[] = [];
   const released: string[] = [];
@@ -29,8 +30,9 @@ function world(agents: number) {
       writes.push({ id, owner: "", version: 0, before: created, after: created, passed, letters: [] });
       return { outcome: "created", version: 1, storeTimeMs: clock.wall() };
     },
-    write(change) {
+    write(change, signal) {
       writes.push(change);
+      signals.push(signal);
       return answer(change);
     },
   };
@@ -71,26 +73,27 @@ function world(agents: number) {
     requestDigest: "",
   };
   const ended: string[] = [];
+  const parts = {
+    ...{ journal, broker, courier, clock, storeTime },
+    aggregator: { run: async () => undefined },
+    logger: noopLogger,
+    reconnectGraceMs: graceMs,
+  };
   const start = (change: Partial<ExecutionRecord> = {}, letters: readonly Letter[] = []): Driver =>
-    createDriver({
+    createDriver(parts, {
       id,
       record: { ...record, ...change },
       version: 1,
       letters,
       owner: "node-0#a",
-      journal,
-      aggregator: { run: async () => undefined },
-      broker,
-      courier,
-      clock,
-      storeTime,
-      logger: noopLogger,
-      reconnectGraceMs: graceMs,
       onEnded: (how) => ended.push(how),
     });
   return {
     clock,
+    storeTime,
+    record,
     writes,
+    signals,
     delivered,
     cancelled,
     released,
@@ -150,7 +153,7 @@ describe("a driver", () => {
     const nowMs = Date.UTC(2026, 0, 1);
     const driver = at.start({ ownerlessSinceMs: nowMs - 5000 });
     await at.clock.settle();
-    expect(driver.record).toMatchObject({ deadlineAtMs: nowMs + 65_000 });
+    expect(driver.record()).toMatchObject({ deadlineAtMs: nowMs + 65_000 });
     expect(at.writes).toEqual([]);
     at.grant(0);
     await at.clock.settle();
@@ -233,8 +236,8 @@ describe("a driver", () => {
     await at.clock.advance(graceMs);
     expect(at.delivered.filter(({ taskId }) => taskId === `${id}:1`)).toHaveLength(1);
     expect(at.delivered.filter(({ taskId }) => taskId === `${id}:0`).length).toBeGreaterThan(1);
-    expect(driver.record.tasks.map((task) => task.status)).toEqual(["waiting", "assigned"]);
-    expect(driver.record.tasks[0]?.failures).toBe(0);
+    expect(driver.record().tasks.map((task) => task.status)).toEqual(["waiting", "assigned"]);
+    expect(driver.record().tasks[0]?.failures).toBe(0);
     expect([...at.seeks.keys()]).toEqual([`${id}:0`]);
   });
 
@@ -245,9 +248,11 @@ describe("a driver", () => {
     await at.clock.settle();
     at.grant(0);
     await at.clock.settle();
+    expect(at.signals.map(({ aborted }) => aborted)).toEqual([false]);
     driver.drop();
+    expect(at.signals.map(({ aborted }) => aborted)).toEqual([true]);
     written({ outcome: "written", version: 2, outageMs: 0 });
-    await driver.stopped;
+    await driver.stopped();
     await at.clock.advance(60_000);
     expect(at.delivered).toEqual([]);
     expect(at.clock.timers).toBe(0);
@@ -291,8 +296,8 @@ describe("a driver", () => {
     for (const index of [0, 1]) driver.push(resultOf(index, "x"));
     await at.clock.settle();
     expect(at.writes.map(({ after }) => after.status)).toEqual(["running", "completed"]);
-    expect(at.writes[1]?.passed?.map(({ status }) => status)).toEqual(["aggregating", "completed"]);
-    expect(driver.record.result).toBe("x");
+    expect(at.writes[1]?.passed).toEqual(["aggregating", "completed"]);
+    expect(driver.record().result).toBe("x");
     expect(at.ended).toEqual(["finished"]);
     expect(at.cancelled).toEqual([]);
     expect(at.clock.timers).toBe(0);
@@ -311,7 +316,7 @@ describe("a driver", () => {
       resultOf(1, "y"),
     ]);
     await at.clock.settle();
-    expect(driver.record).toMatchObject({ status: "completed", result: "x" });
+    expect(driver.record()).toMatchObject({ status: "completed", result: "x" });
   });
 
   it("cancels what its agents still work on when it is cancelled", async () => {
@@ -325,12 +330,12 @@ describe("a driver", () => {
     driver.push({ kind: "cancel", reason: "no more" });
     await at.clock.settle();
     expect(at.cancelled).toEqual([`${id}:1`]);
-    expect(driver.record.status).toBe("cancelled");
+    expect(driver.record().status).toBe("cancelled");
   });
 
   it("adds to the deadline what the store's absence took (X8)", async () => {
     const driver = at.start();
-    const deadlineAtMs = driver.record.deadlineAtMs;
+    const deadlineAtMs = driver.record().deadlineAtMs;
     at.answerWith(async ({ version }) => ({
       outcome: "written",
       version: version + 1,
@@ -339,7 +344,38 @@ describe("a driver", () => {
     await at.clock.settle();
     at.grant(0);
     await at.clock.settle();
-    expect(driver.record.deadlineAtMs).toBe(deadlineAtMs + 7000);
+    expect(driver.record().deadlineAtMs).toBe(deadlineAtMs + 7000);
+  });
+
+  it("is out of time by the store's clock, also where the bell rang too early", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    await at.clock.settle();
+    await at.clock.advance(50_000);
+    at.storeTime.observe(at.storeTime.now() - 5000);
+    await at.clock.advance(14_900);
+    expect(driver.record().status).toBe("running");
+    await at.clock.advance(200);
+    expect(driver.record()).toMatchObject({ status: "failed", error: { code: "timeout" } });
+  });
+
+  it("seeks an agent for a failed task when its wait is over, long before the deadline", async () => {
+    const { definition } = at.record;
+    const driver = at.start({ definition: { ...definition, retries: 1 } });
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    const error = { code: "e", message: "m" };
+    driver.push({
+      ...{ kind: "failure", taskId: `${id}:0`, attempt: 1, agentId: "agent_0" },
+      ...{ error, retryable: true },
+    });
+    await at.clock.settle();
+    expect([...at.seeks.keys()]).toEqual([]);
+    await at.clock.advance(100);
+    expect([...at.seeks.keys()]).toEqual([`${id}:0`]);
   });
 
   it("ends as failed when its result is too large to be kept", async () => {
@@ -358,7 +394,7 @@ describe("a driver", () => {
     );
     for (const index of [0, 1]) driver.push(resultOf(index, "x"));
     await at.clock.settle();
-    expect(driver.record).toMatchObject({ status: "failed", error: { code: "too_large" } });
+    expect(driver.record()).toMatchObject({ status: "failed", error: { code: "too_large" } });
     expect(at.ended).toEqual(["finished"]);
   });
 
@@ -386,7 +422,7 @@ describe("a driver", () => {
     await at.clock.settle();
     expect(at.writes).toHaveLength(before + 1);
     const last = at.writes.at(-1);
-    expect(last?.after).toBe(driver.record);
+    expect(last?.after).toBe(driver.record());
     expect(last?.letters).toEqual([resultOf(0, "x")]);
   });
 });
