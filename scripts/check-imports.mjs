@@ -3,7 +3,13 @@
 import { readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import { allowedImports, allowedTypeImports, exampleImports, valueImports } from "./import-rules.mjs";
+import {
+  allowedImports,
+  allowedTypeImports,
+  exampleImports,
+  redisBackend,
+  valueImports,
+} from "./import-rules.mjs";
 import { owner, sourceFiles } from "./source-files.mjs";
 import { lineAt, syntaxNodes } from "./syntax.mjs";
 
@@ -60,6 +66,9 @@ function brokenRule({ from, specifier, typeOnly }) {
   if (workspace === self.name) return "a package imports its own files by relative path";
   if (workspace !== undefined) {
     const values = self.folder.startsWith("examples/") ? exampleImports : (allowedImports[self.name] ?? []);
+    const isOfRedis = workspace === "redis" && redisBackend.packages.includes(self.name) && !typeOnly;
+    if (isOfRedis && !redisBackend.files.test(from))
+      return "values of redis are for its backend, in redis*.ts";
     if (values.includes(workspace)) return undefined;
     const types = allowedTypeImports[self.name] ?? [];
     if (types.includes(workspace))

@@ -41,6 +41,12 @@ export const allowedTypeImports = {
 };
 
 /**
+ * Whose values only the files of a Redis backend may import, in each package that has one: they load `ioredis`, which users
+ * of the embedded backends need not install.
+ */
+export const redisBackend = { packages: cluster, files: /\/src\/redis[^/]*(\/|\.ts$)/ };
+
+/**
  * Third-party modules whose values only some packages may import; types may be imported anywhere, and examples may
  * import all that a user would install. A backend takes a Redis client that its caller made, so that it works with
  * whichever one the caller has installed.

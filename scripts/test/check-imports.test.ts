@@ -50,6 +50,15 @@ describe("import direction", () => {
     expect(check({ "packages/event-bus/src/redis.ts": 'import type { Redis } from "ioredis";' })).toEqual([]);
   });
 
+  it("keeps ioredis from those who use an embedded backend", () => {
+    const value = 'import { createKeySpace } from "@parallax/redis";';
+    for (const file of ["redis.ts", "redis-scripts.ts", "redis/mutate.ts"])
+      expect(check({ [`packages/event-bus/src/${file}`]: value })).toEqual([]);
+    expect(check({ "packages/event-bus/src/memory.ts": value })).toHaveLength(1);
+    const type = 'import type { KeySpace } from "@parallax/redis";';
+    expect(check({ "packages/event-bus/src/memory.ts": type })).toEqual([]);
+  });
+
   it("refuses a relative import that leaves the package", () => {
     expect(check({ "packages/client/src/a.ts": 'import "../../core/src/clock.ts";' })).toHaveLength(1);
     expect(check({ "packages/client/src/a.ts": 'import "../test/a.ts";' })).toHaveLength(1);

@@ -5,6 +5,7 @@ export { type DeadlineOptions, withDeadline } from "./deadline.ts";
 export { createDeferred, type Deferred } from "./deferred.ts";
 export { type Duration, formatDuration, parseDuration } from "./durations.ts";
 export { errorMessage, isParallaxError, ParallaxError, type ParallaxErrorOptions } from "./errors.ts";
+export { hash } from "./hash.ts";
 export { randomId } from "./ids.ts";
 export { type IterateOptions, iterate, type OverflowPolicy } from "./iterate.ts";
 export {

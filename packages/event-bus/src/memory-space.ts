@@ -1,5 +1,4 @@
-import { type Random, randomId, systemRandom, type Unsubscribe } from "@parallax/core";
-import { defaultMaxLogAgeMs, defaultMaxLogEntries, hash } from "@parallax/redis";
+import { hash, type Random, randomId, systemRandom, type Unsubscribe } from "@parallax/core";
 import type { BusEvent, NodeMessage } from "./event-bus.ts";
 import { checkLogBounds } from "./events.ts";
 import type { LogBatch, LogEntry, LogPosition, TaggedEvent } from "./store.ts";
@@ -61,7 +60,7 @@ export interface MemoryEventLogSpace {
 /** Makes the logs and channels of one process. Hand the same space to the bus and the stores of all its nodes. */
 export function memoryEventLogSpace(options: MemoryEventLogSpaceOptions = {}): MemoryEventLogSpace {
   const { partitions = 1, coordinationTopics = ["cluster"], random = systemRandom } = options;
-  const { maxEntries = defaultMaxLogEntries, maxAgeMs = defaultMaxLogAgeMs } = options;
+  const { maxEntries = 10_000, maxAgeMs = 86_400_000 } = options;
   checkLogBounds(maxEntries, maxAgeMs);
   const channels = createChannels<LogBatch>();
   const nodes = createChannels<NodeMessage>();

@@ -33,7 +33,7 @@ export {
   openEventLogLua,
   rfc3339Lua,
 } from "./event-log.ts";
-export { createKeySpace, hash, type KeySpace, type KeySpaceOptions } from "./key-space.ts";
+export { createKeySpace, type KeySpace, type KeySpaceOptions } from "./key-space.ts";
 export { nowLua, serverIdentityLua } from "./lua.ts";
 export { createReachability, type Reachability, type ReachabilityOptions } from "./reachability.ts";
 export { defineScript, type Script } from "./script.ts";
