@@ -48,9 +48,11 @@ async function pourForEver({ url, what }: Flood): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  const { rounds, seconds, rate, agents, bulks, bulk, only } = options({
+  const { rounds, seconds, alone, rate, agents, bulks, bulk, only } = options({
     rounds: 5,
     seconds: 8,
+    /** How long the node is left alone with the harm before that, in seconds. */
+    alone: 3,
     /** Small executions a second. */
     rate: 100,
     agents: 20,
@@ -168,15 +170,15 @@ aggregate: { strategy: first }
     };
   }
 
-  /** What others notice, and what the node spends of a second meanwhile, on them and on the harm, in ms of one processor. */
+  /** What the node spends of a second on the harm alone, in ms of one processor, and what others notice of it. */
   async function beside(harm: Harm): Promise<{ readonly found: number[]; readonly spentMs: number }> {
     const controller = new AbortController();
     const done = harm(controller.signal);
     await Promise.race([done, pause(1000)]);
-    const startedMs = performance.now();
     const before = processorMs(pid);
+    await pause(alone * 1000);
+    const spentMs = (processorMs(pid) - before) / alone;
     const found = await latencies();
-    const spentMs = ((processorMs(pid) - before) / (performance.now() - startedMs)) * 1000;
     controller.abort();
     await done;
     await pause(500);
