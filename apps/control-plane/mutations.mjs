@@ -30,7 +30,11 @@ const sessions = inFile("agents/sessions.ts", "agents");
 const hub = inFile("agents/hub.ts", "agents");
 const outcomes = inFile("agents/outcomes.ts", "agents");
 const assignments = inFile("agents/assignments.ts", "agents");
-const allowance = inFile("agents/reading.ts", "connections");
+const connection = inFile("agents/connection.ts", "connections");
+const reading = inFile("agents/reading.ts", "connections");
+const rounds = inFile("agents/rounds.ts", "rounds");
+const progress = inFile("agents/progress.ts", "progress");
+const door = inFile("agents/gateway.ts", "door");
 const audit = inFile("executions/audit.ts", "audit");
 const life = inFile("node/life.ts", "attacks");
 const drain = inFile("drain.ts", "sleep");
@@ -51,6 +55,9 @@ export const suites = {
   catalog: ["executions/catalog", "executions/submission", "test/peers"],
   agents: ["agents/sessions", "agents/hub"],
   connections: ["agents/connection"],
+  rounds: ["agents/rounds"],
+  progress: ["agents/progress"],
+  door: ["agents/gateway", "node/hostile"],
   audit: ["executions/audit"],
   attacks: ["test/attacks"],
   sleep: ["test/sleep"],
@@ -389,7 +396,83 @@ export const mutations = [
     "if (isAnswered(delivery.taskId, delivery.attempt)) return;",
     "",
   ),
-  allowance("answers are no flood", "this.#frames.expect(framesPerTask);", ""),
+  reading("answers are no flood", "this.#frames.expect(framesPerTask);", ""),
+
+  // What one agent does is noticed by no other.
+  connection(
+    "neighbours: a rest after each fault",
+    "this.#reading.rest(Math.max(ms, sizeBytes / bytesPerMs, faults.take(1, nowMs)));",
+    "void [ms, sizeBytes, bytesPerMs, faults];",
+  ),
+  connection("neighbours: a longer one after a large fault", "sizeBytes / bytesPerMs, ", ""),
+  connection("neighbours: a longer one after the faults of many", ", faults.take(1, nowMs)));", "));"),
+  connection("neighbours: one pong for all pings of a turn", "if (isDue) return;", ""),
+  connection(
+    "neighbours: no pongs for who does not read",
+    "if (this.isOpen && this.unsentBytes <= highWaterBytes)",
+    "if (this.isOpen)",
+  ),
+  reading(
+    "X10: what is over is not heeded",
+    "if (this.#isOver) return;\n    if (this.#pauses === 0)",
+    "if (this.#pauses === 0)",
+  ),
+  reading("neighbours: a turn has its end", "this.#turn.take(1, nowMs)", "0"),
+  reading("neighbours: pings and pongs count", "this.rest(this.#frames.take(1, nowMs));", ""),
+  reading(
+    "neighbours: what is over is read with rests",
+    "this.#source.pause();\n      this.#clock",
+    "this.#clock",
+  ),
+  reading("an end leaves no timer", "this.#cancelRest?.();", ""),
+  reading("an end is heard of", "if (this.#pauses > 0) this.#source.resume();", ""),
+  reading(
+    "what was said before the end counts",
+    "if (!this.#isOver) this.#taker.take(data, isBinary);",
+    "void [data, isBinary];",
+  ),
+  reading(
+    "silence counts after a stall",
+    "Math.min(nowMs, this.#heardMs + lateMs)",
+    "this.#heardMs + lateMs",
+  ),
+  rounds(
+    "neighbours: a slice at a time",
+    "for (const item of slice.items) look(item, lateMs);",
+    "for (const { items } of slices) for (const item of items) look(item, lateMs);",
+  ),
+  rounds("a slice knows when it was looked at", "slice.lookedMs = nowMs;", ""),
+  rounds("slices stay even", "slice.items.size < smallest.items.size", "false"),
+  assignments("neighbours: an accept goes to the owner once", " || task.isAccepted", ""),
+  hub(
+    "an agent says how far its own tasks are",
+    "if (!assignments.has(agentId, frame.taskId, frame.attempt)) return;\n        progress",
+    "progress",
+  ),
+  progress(
+    "neighbours: twice a second of one task",
+    "if (lastMs !== undefined && nowMs - lastMs < taskEveryMs) return true;",
+    "",
+  ),
+  progress("neighbours: so much of all tasks", "if (allowance.take(0, nowMs) > 0) return true;", ""),
+  progress("what is followed is forgotten", "untilMs > nowMs && ", ""),
+  progress("what is followed is told again", "if (here.size > 0) tell();", ""),
+  door("no frame in thousands of fragments", "maxFragments: 1024,", ""),
+  door(
+    "no frame in thousands of bits",
+    "maxBufferedChunks: Math.max(1024, Math.ceil(maxPayloadBytes / 256)),",
+    "",
+  ),
+  door(
+    "no page for what is no handshake",
+    'sockets.on("wsClientError"',
+    'sockets.on("wsClientErrors" as "wsClientError"',
+  ),
+  door(
+    "HTTP/1.1 for who would rather have HTTP/2",
+    "stayOnHttp1(server, request, socket, head);\n      return;",
+    "",
+  ),
 
   // X9: with what it was accepted with.
   submission(

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { Server } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { connect } from "node:tls";
 import { isParallaxError, noopLogger } from "@parallax/core";
 import {
@@ -11,6 +12,7 @@ import {
   type VirtualClock,
 } from "@parallax/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { stayOnHttp1 } from "../src/http/stay-on-http1.ts";
 import { type Listening, listen } from "../src/listen.ts";
 
 describe("a server with a certificate", () => {
@@ -70,6 +72,14 @@ describe("a server with a certificate", () => {
       socket.once("error", reject);
     });
   }
+
+  it("answers in HTTP/1.1 who offers to go on in another protocol", async () => {
+    const { port, server } = await start();
+    server.on("upgrade", (request, socket, head) => stayOnHttp1(server, request, socket, head));
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    socket.write("GET / HTTP/1.1\r\nHost: node\r\nConnection: close, Upgrade\r\nUpgrade: h2c\r\n\r\n");
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n.*hello/s);
+  });
 
   it("shows the one that its files have, and another one once they were exchanged", async () => {
     const { port, server } = await start();
