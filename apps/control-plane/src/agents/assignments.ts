@@ -20,6 +20,8 @@ export interface Assignments {
   give(agentId: string, taskId: string, attempt: number): void;
   /** Whether this very attempt was given to this agent. */
   has(agentId: string, taskId: string, attempt: number): boolean;
+  /** The same, where the agent says that it works on it: false as well when it has said so since it was given it last. */
+  accept(agentId: string, taskId: string, attempt: number): boolean;
   /** It is answered, refused or not wanted any more. */
   settle(agentId: string, taskId: string): void;
   tasksOf(agentId: string): readonly string[];
@@ -33,17 +35,22 @@ export interface Assignments {
   stop(): void;
 }
 
+interface Given {
+  readonly attempt: number;
+  isAccepted: boolean;
+}
+
 export function createAssignments(options: AssignmentsOptions): Assignments {
   const { clock, reconnectGraceMs, whereIs, onLost, onUnknown } = options;
-  /** By agent and task: the attempt. */
-  const given = new Map<string, Map<string, number>>();
+  /** By agent and task. */
+  const given = new Map<string, Map<string, Given>>();
   const waits = new Map<string, CancelTimer>();
   let stopped = false;
 
   function giveUp(agentId: string): void {
     const tasks = given.get(agentId);
     given.delete(agentId);
-    for (const [taskId, attempt] of tasks ?? []) onLost(taskId, attempt);
+    for (const [taskId, { attempt }] of tasks ?? []) onLost(taskId, attempt);
   }
 
   function wait(agentId: string): void {
@@ -70,10 +77,16 @@ export function createAssignments(options: AssignmentsOptions): Assignments {
 
   return {
     give(agentId, taskId, attempt) {
-      const tasks = given.get(agentId) ?? new Map<string, number>();
-      given.set(agentId, tasks.set(taskId, attempt));
+      const tasks = given.get(agentId) ?? new Map<string, Given>();
+      given.set(agentId, tasks.set(taskId, { attempt, isAccepted: false }));
     },
-    has: (agentId, taskId, attempt) => given.get(agentId)?.get(taskId) === attempt,
+    has: (agentId, taskId, attempt) => given.get(agentId)?.get(taskId)?.attempt === attempt,
+    accept(agentId, taskId, attempt) {
+      const task = given.get(agentId)?.get(taskId);
+      if (task?.attempt !== attempt || task.isAccepted) return false;
+      task.isAccepted = true;
+      return true;
+    },
     settle(agentId, taskId) {
       const tasks = given.get(agentId);
       if (tasks?.delete(taskId) && tasks.size === 0) given.delete(agentId);
@@ -83,7 +96,7 @@ export function createAssignments(options: AssignmentsOptions): Assignments {
     returned(agentId, knows) {
       waits.get(agentId)?.();
       waits.delete(agentId);
-      for (const [taskId, attempt] of [...(given.get(agentId) ?? [])]) {
+      for (const [taskId, { attempt }] of [...(given.get(agentId) ?? [])]) {
         if (knows(taskId)) continue;
         this.settle(agentId, taskId);
         onLost(taskId, attempt);

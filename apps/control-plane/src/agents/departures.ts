@@ -27,6 +27,9 @@ export interface Departures {
 
 /** How much longer than it was told an agent may stay, in ms. */
 const toleranceMs = 3000;
+/** Of all that are to leave so many are told in one turn of the event loop, and the next ones so many ms later. */
+const toldAtOnce = 100;
+const toldEveryMs = 20;
 /** What the leader says of this node's share holds for this long, in ms. */
 const shareHoldsMs = 10_000;
 /** Which part of its agents a node lets go at one beat, at most. */
@@ -99,8 +102,15 @@ export function createDepartures(options: DeparturesOptions): Departures {
     leave,
     leaveAll(windowMs) {
       const all = [...connected.values()];
-      for (const [index, session] of all.entries())
-        leave(session, (windowMs * (index + random.next())) / all.length, closeCodes.serviceRestart);
+      const times = all.map((_, index) => (windowMs * (index + random.next())) / all.length);
+      const startMs = clock.now();
+      const tellFrom = (first: number): void => {
+        const passedMs = clock.now() - startMs;
+        for (const [index, session] of all.slice(first, first + toldAtOnce).entries())
+          leave(session, Math.max(0, (times[first + index] ?? 0) - passedMs), closeCodes.serviceRestart);
+        if (first + toldAtOnce < all.length) later(toldEveryMs, () => tellFrom(first + toldAtOnce));
+      };
+      tellFrom(0);
     },
     shed(share) {
       wanted = { share, untilMs: clock.now() + shareHoldsMs };

@@ -204,8 +204,8 @@ export function createHub(options: HubOptions): Hub {
     const { agentId, connection } = session;
     switch (frame.type) {
       case "accept":
-        // An agent has a say only in what it was given.
-        if (!assignments.has(agentId, frame.taskId, frame.attempt)) return;
+        // An agent has a say only in what it was given, and once: each word goes to the owner, who may be elsewhere.
+        if (!assignments.accept(agentId, frame.taskId, frame.attempt)) return;
         roster.hold(agentId, frame.taskId);
         reports.accepted(frame.taskId, frame.attempt);
         break;
@@ -280,7 +280,7 @@ export function createHub(options: HubOptions): Hub {
   async function drain(windowMs: number, signal: AbortSignal): Promise<void> {
     draining = true;
     for (const [connection, { session }] of sockets) if (!session) turnAway(connection);
-    for (const session of connected.values()) refile(session);
+    roster.clear();
     departures.leaveAll(windowMs);
     while (sockets.size > 0 && !signal.aborted) await clock.sleep(50, signal).catch(() => {});
   }

@@ -1,4 +1,4 @@
-import type { Clock } from "@parallax/core";
+import type { CancelTimer, Clock } from "@parallax/core";
 import { agentLimits } from "@parallax/protocol";
 import { Allowance } from "./allowance.ts";
 
@@ -52,6 +52,8 @@ export class Reading {
   #pauses = 0;
   /** Frames that had come in one piece with the last one before the pause. */
   #waiting: { readonly data: Buffer; readonly isBinary: boolean }[] | undefined;
+  #restUntilMs = 0;
+  #cancelRest: CancelTimer | undefined;
   #isOver = false;
   #heardMs: number;
 
@@ -95,9 +97,21 @@ export class Reading {
 
   /** Takes nothing more for so long. */
   rest(ms: number): void {
-    if (ms <= 0) return;
+    const untilMs = this.#clock.now() + ms;
+    if (ms <= 0 || untilMs <= this.#restUntilMs || this.#isOver) return;
+    this.#restUntilMs = untilMs;
+    if (this.#cancelRest) return;
     this.pause();
-    this.#clock.after(ms, () => this.resume());
+    this.#restFor(ms);
+  }
+
+  #restFor(ms: number): void {
+    this.#cancelRest = this.#clock.after(ms, () => {
+      this.#cancelRest = undefined;
+      const leftMs = this.#restUntilMs - this.#clock.now();
+      if (leftMs > 0) this.#restFor(leftMs);
+      else this.resume();
+    });
   }
 
   /** Takes nothing more until `resume` was called as often. */
@@ -136,6 +150,8 @@ export class Reading {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#waiting = undefined;
+    // A process that ends does not wait for it.
+    this.#cancelRest?.();
     if (this.#pauses > 0) this.#source.resume();
     stream?.on("data", () => {
       this.#source.pause();

@@ -39,6 +39,8 @@ export interface Roster {
     readonly holding?: readonly string[];
   }): void;
   remove(agentId: string): void;
+  /** Removes all. */
+  clear(): void;
   get(agentId: string): RosterEntry | undefined;
   all(): Iterable<RosterEntry>;
   readonly size: number;
@@ -48,9 +50,12 @@ export interface Roster {
   hold(agentId: string, taskId: string): void;
   /** Gives a slot back. */
   release(agentId: string, taskId: string): void;
-  /** Free slots by set of capabilities, for the beat. */
+  /** Free slots by set of capabilities, for the beat: of as many sets as a beat has room for (S7). */
   capacity(): Readonly<Record<string, number>>;
 }
+
+/** The names of capabilities that a beat carries, in characters: agents may all have names of their own. */
+const longestReport = 65_536;
 
 /** A set of capabilities as a map key. */
 export function capabilityKey(capabilities: Iterable<string>): string {
@@ -130,6 +135,11 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
       refile(entry);
       leaveKind(entry);
     },
+    clear() {
+      entries.clear();
+      kinds.clear();
+      free.clear();
+    },
     get: (agentId) => entries.get(agentId),
     all: () => entries.values(),
     get size() {
@@ -156,6 +166,15 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
       refile(entry);
       if (hasFree(entry)) onFree(agentId);
     },
-    capacity: () => Object.fromEntries([...kinds].map(([key, kind]) => [key, kind.free])),
+    capacity() {
+      const capacity: Record<string, number> = {};
+      let length = 0;
+      for (const [key, kind] of kinds) {
+        length += key.length;
+        if (length > longestReport) break;
+        capacity[key] = kind.free;
+      }
+      return capacity;
+    },
   };
 }

@@ -176,7 +176,7 @@ describe("a connection of an agent", () => {
       node.hub.send(agentOf(flood), taskFrame("exec_1:0"));
       node.hub.send(agentOf(other), taskFrame("exec_2:0"));
       for (let count = 0; count < 500; count += 1)
-        flood.says({ type: "accept", taskId: "exec_1:0", attempt: 1 });
+        flood.says({ type: "progress", taskId: "exec_1:0", attempt: 1, value: 0.5 });
       other.says({ type: "accept", taskId: "exec_2:0", attempt: 1 });
       expect(node.reported.length).toBeLessThan(80);
       expect(node.reported.at(-1)).toBe("accepted exec_2:0 1");
@@ -324,6 +324,16 @@ describe("a connection of an agent", () => {
         expect(socket.paused).toBe(false);
         expect(stream.resumed).toBe(piece);
       }
+    });
+
+    it("leaves no timer, so that a node that ends does not wait for one", async () => {
+      await node.clock.advance(20_000);
+      const { timers } = node.clock;
+      const socket = node.open();
+      socket.says("{".repeat(1_000_000));
+      expect(node.clock.timers).toBe(timers + 1);
+      socket.end();
+      expect(node.clock.timers).toBe(timers);
     });
 
     it("is read again where it was not, so that it hears of the other end's close", async () => {

@@ -41,6 +41,16 @@ describe("the agents of a node", () => {
       expect(here.reported).toEqual([`${word} exec_1:0 ${kind === "progress" ? 0.5 : 2}`]);
     });
 
+    it("an accept that comes again and again is passed on once, and once more when the task is", async () => {
+      const agent = await here.connect();
+      const accept = { type: "accept", taskId: "exec_1:0", attempt: 1 };
+      for (let time = 0; time < 2; time += 1) {
+        here.hub.send(agentOf(agent), taskFrame("exec_1:0", 1));
+        for (let count = 0; count < 20; count += 1) agent.says(accept);
+      }
+      expect(here.reported).toEqual(["accepted exec_1:0 1", "accepted exec_1:0 1"]);
+    });
+
     it("a result is the session's, whatever the frame says of who it is from", async () => {
       const agent = await here.connect({ name: "honest" });
       const letters: object[] = [];
@@ -228,6 +238,22 @@ describe("the agents of a node", () => {
       expect(agents.slice(5).map(({ closedWith }) => closedWith)).toEqual(
         Array.from({ length: 5 }, () => closeCodes.serviceRestart),
       );
+    });
+
+    it("are told a hundred at a time, each of what is left of its time then", async () => {
+      const agents = await Promise.all(Array.from({ length: 250 }, () => here.connect()));
+      const drained = drain(250_000);
+      const told = (): number => agents.filter((agent) => agent.of("drain").length > 0).length;
+      expect(told()).toBe(100);
+      await here.clock.advance(20);
+      expect(told()).toBe(200);
+      await here.clock.advance(20);
+      expect(told()).toBe(250);
+      const waits = agents.map((agent) => agent.of("drain")[0]?.reconnectAfterMs);
+      expect([waits[0], waits[100], waits[200]]).toEqual([500, 100_480, 200_460]);
+      for (const agent of agents) agent.end(1001);
+      await here.clock.advance(100);
+      await drained;
     });
 
     it("are turned away with 1012 when they have not said hello, or come while it drains", async () => {

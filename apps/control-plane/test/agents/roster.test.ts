@@ -89,11 +89,35 @@ describe("the roster", () => {
     expect(roster.size).toBe(1);
   });
 
+  it("gives nobody once it was cleared, and counts anew who comes then", () => {
+    const roster = rosterOf({ a: 2, b: 1 });
+    roster.take("t", ["c"], nobody);
+    roster.clear();
+    roster.release("a", "t");
+    roster.remove("b");
+    expect([roster.size, roster.take("t1", ["c"], nobody), roster.capacity()]).toEqual([0, undefined, {}]);
+    roster.put({ agentId: "a", capabilities: ["c"], slots: 2 });
+    expect(roster.capacity()).toEqual({ c: 2 });
+    expect(takeAll(roster, 3)).toEqual(["a", "a", undefined]);
+  });
+
   it("reports free slots by set of capabilities", () => {
     const roster = rosterOf({ a: 2, b: 1 }, ["y", "x"]);
     roster.put({ agentId: "z", capabilities: ["z"], slots: 4 });
     roster.take("t", ["x"], nobody);
     expect(roster.capacity()).toEqual({ "x+y": 2, z: 4 });
+  });
+
+  it("reports what a beat has room for, however many sets there are", () => {
+    const roster = createRoster(() => {});
+    for (let index = 0; index < 10_000; index += 1)
+      roster.put({ agentId: `a${index}`, capabilities: [`${"c".repeat(55)}${index}`], slots: 1 });
+    const reported = Object.keys(roster.capacity());
+    expect(reported.length).toBeGreaterThan(1000);
+    expect(reported.join("").length).toBeLessThanOrEqual(65_536);
+    expect(roster.take("t", [`${"c".repeat(55)}9999`], nobody), "which is no matter for its own").toBe(
+      "a9999",
+    );
   });
 
   it("never gives more than the slots that there are, and always one that is free", () => {
