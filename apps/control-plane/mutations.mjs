@@ -37,6 +37,7 @@ const progress = inFile("agents/progress.ts", "progress");
 const door = inFile("agents/gateway.ts", "door");
 const audit = inFile("executions/audit.ts", "audit");
 const life = inFile("node/life.ts", "attacks");
+const told = inFile("drain.ts", "attacks");
 const drain = inFile("drain.ts", "sleep");
 const leaving = inFile("executions/hand-over.ts", "sleep");
 const again = inFile("executions/ends.ts", "attacks");
@@ -318,9 +319,9 @@ export const mutations = [
 
   // X7: poison, and functions of users.
   recovery("X7: the third death ends it", "adoptions >= poisonedAt", "false"),
-  recovery("X7: a death counts", 'value.status === "pending" ? 0 : 1', "0"),
-  recovery("X7: not for what only waited", 'value.status === "pending" ? 0 : 1', "1"),
-  handOver("X7: nobody else's is handed over", ", { where: { owner: mine } });", ", {});"),
+  recovery("X7: a death counts", "(isCrash ? 1 : 0)", "0"),
+  recovery("X7: not for what only waited", 'value.status !== "pending" && ', ""),
+  handOver("X7: nobody else's is handed over", ", { where: { owner: mine } }))", ", {}))"),
   handOver("X1: its driver stops before", "driver.drop();\n    await driver.stopped();", ""),
   handOver(
     "X2: successors are told",
@@ -342,6 +343,9 @@ export const mutations = [
   stream("E4: numbers that are used again for others", "seen.atMs === atMs", "true"),
   stream("E1: what is not there any more", "if (!goesOnFrom(last, log)) {", "if (false) {"),
 
+  recovery("X7: who was told to stop has not crashed", " && value.leftBy !== owner", ""),
+  told("X7: which is written as it leaves", "await leave(leaveMs);", ""),
+
   // X8: what our own failures cost does not count.
   recovery(
     "X8: the time without an owner",
@@ -354,7 +358,11 @@ export const mutations = [
     "lastSeenMs",
   ),
   driver("X8: until somebody drives it", "drivenFrom(start.record, storeTime.now())", "start.record"),
-  handOver("X8: a hand-over takes its time", "      ownerlessSinceMs: storeTime.now(),\n", ""),
+  handOver(
+    "X8: a hand-over takes its time",
+    "...changed, ownerlessSinceMs: storeTime.now(), deadlineAtMs",
+    "...changed, deadlineAtMs",
+  ),
   journal("X8: the time without the journal", "return { ...result, outageMs:", "return { ...result, lost:"),
   driver("X8: is given back", 'if (byMs > 0) push({ kind: "extended", byMs });', ""),
   creation(

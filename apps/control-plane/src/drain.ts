@@ -8,7 +8,7 @@ export interface DrainOptions {
   readonly membership: Pick<Membership, "drain">;
   readonly work: {
     readonly peers: Pick<Work["peers"], "takers">;
-    readonly ownership: Pick<Work["ownership"], "open" | "handOver">;
+    readonly ownership: Pick<Work["ownership"], "open" | "handOver" | "leave">;
     readonly hub: Pick<Work["hub"], "size" | "drain" | "terminate">;
   };
   readonly clock: Clock;
@@ -32,6 +32,8 @@ export interface Drain {
 
 /** Load balancers go on sending for a while after readiness has gone: stragglers are served until none came for this long. */
 const quietMs = 2000;
+/** What is left has this time at most to be written, in ms. */
+const longestLeaveMs = 1000;
 
 /**
  * Takes a node out of service without a failed request or a lost execution: not ready, announced as draining, leadership
@@ -62,14 +64,27 @@ export function createDrain(options: DrainOptions): Drain {
     const late = new Promise<"late">((resolve) => {
       deadline.signal.addEventListener("abort", () => resolve("late"), { once: true });
     });
-    const cancel = clock.after(drainTimeoutMs, () => deadline.abort());
+    const leaveMs = Math.min(longestLeaveMs, drainTimeoutMs / 10);
+    const cancel = clock.after(drainTimeoutMs - leaveMs, () => deadline.abort());
     // A step that waits for a store which does not answer must not keep the node beyond its time.
     const how = await Promise.race([steps(deadline.signal), late]);
     cancel();
+    const left = work.ownership.open;
+    await leave(leaveMs);
     work.hub.terminate();
-    const facts = { ms: Math.round(clock.now() - startedMs), left: work.ownership.open };
+    const facts = { ms: Math.round(clock.now() - startedMs), left };
     if (how === "late") logger.warn("the time to drain is over; ending with what is left", facts);
     else logger.info("drained", facts);
+  }
+
+  /** X7: that it ends now is no crash, which is written to what it leaves; not for long, where the store does not answer. */
+  async function leave(ms: number): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(ms, resolve);
+    });
+    await Promise.race([step("leave", work.ownership.leave), late]);
+    cancel();
   }
 
   async function steps(deadline: AbortSignal): Promise<void> {

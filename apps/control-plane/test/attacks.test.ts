@@ -63,6 +63,24 @@ describe("attacks in ordinary operation", () => {
     expect(await at.ended(id, 200_000)).toMatchObject({ status: "completed" });
   });
 
+  it("A7: restarts that are planned cost nothing its life, though there is no other node to hand it to", async () => {
+    const at = await scriptedCluster({ nodes: 1, agents: 1 });
+    await at.put({ name: "one", timeout: "10m" });
+    const id = await at.submit(0, "one", { ms: 120_000 });
+    await at.until("it running", isRunning(at, id));
+    for (let restart = 0; restart < 4; restart += 1) {
+      const { owner } = await at.read(id);
+      at.place(0).drain();
+      await at.until("its process having left", () => at.place(0).node === undefined);
+      at.place(0).start();
+      await at.until("its next owner", async () => {
+        const isUp = at.place(0).node?.health.snapshot().state === "ready";
+        return isUp && (await at.read(id)).owner !== owner;
+      });
+    }
+    expect(await at.ended(id, 400_000)).toMatchObject({ status: "completed", adoptions: 0 });
+  });
+
   it("A2: a submission whose answer was lost names its id, and is driven all the same", async () => {
     const at = await scriptedCluster({ nodes: 2, agents: 1 });
     await at.put({ name: "one" });

@@ -80,7 +80,8 @@ export function recoveryDuty(options: RecoveryOptions): Duty {
   ): Promise<boolean> {
     const { id, value, version, updatedAtMs } = stored;
     const condition = { where: { owner }, version, fence: term.token };
-    const adoptions = value.adoptions + (value.status === "pending" ? 0 : 1);
+    const isCrash = value.status !== "pending" && value.leftBy !== owner;
+    const adoptions = value.adoptions + (isCrash ? 1 : 0);
     if (adoptions >= poisonedAt) return poison(id, { ...value, adoptions }, condition);
     // X8: the time without an owner that drives it does not count, and ends when its heir has it in memory. Of one whose row is
     // gone, as after a fast restart, the last write is the last that is known.

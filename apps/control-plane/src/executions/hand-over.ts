@@ -23,6 +23,8 @@ export interface HandOverOptions {
 export interface HandOver {
   /** Gives every open execution to one of `successors` in turn; what stays for want of one is written down. */
   all(successors: readonly Owner[]): Promise<void>;
+  /** Nobody takes what is left: it is written down that its owner ends because it was told to (X7). */
+  leave(): Promise<void>;
   /** X9: what waits for a function that only another node has goes there. */
   parked(): Promise<void>;
 }
@@ -30,21 +32,21 @@ export interface HandOver {
 export function createHandOver(options: HandOverOptions): HandOver {
   const { nodeId, owner, executions, drivers, storeTime, logger, send } = options;
 
-  async function one(id: string, driver: Driver, heir: Owner): Promise<void> {
+  /** Drops it, and writes whose it is from now on, and what else. */
+  async function part(id: string, driver: Driver, changed: Partial<ExecutionRecord>): Promise<boolean> {
     const mine = owner();
     // X8: what has happened goes with it, above all the time that must not count.
     await driver.stopped();
     driver.drop();
     await driver.stopped();
     const { deadlineAtMs } = driver.record();
-    const set = {
-      nodeId: heir.nodeId,
-      owner: heir.owner,
-      ownerlessSinceMs: storeTime.now(),
-      deadlineAtMs,
-    };
-    const result = await executions.update(id, { set }, { where: { owner: mine } });
-    if (result.outcome === "ok") logger.debug("handed an execution over", { execution: id, to: heir.nodeId });
+    const set = { ...changed, ownerlessSinceMs: storeTime.now(), deadlineAtMs };
+    return (await executions.update(id, { set }, { where: { owner: mine } })).outcome === "ok";
+  }
+
+  async function one(id: string, driver: Driver, heir: Owner): Promise<void> {
+    const isDone = await part(id, driver, { nodeId: heir.nodeId, owner: heir.owner });
+    if (isDone) logger.debug("handed an execution over", { execution: id, to: heir.nodeId });
   }
 
   return {
@@ -59,6 +61,10 @@ export function createHandOver(options: HandOverOptions): HandOver {
         }),
       );
       for (const heir of successors) send(heir.nodeId, { type: "adopt", from: nodeId });
+    },
+    async leave() {
+      const leftBy = owner();
+      await Promise.all([...drivers].map(([id, driver]) => part(id, driver, { leftBy })));
     },
     async parked() {
       for (const [id, driver] of [...drivers]) {

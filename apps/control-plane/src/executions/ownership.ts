@@ -58,6 +58,8 @@ export interface Ownership extends TaskReports {
   cancel(id: string, reason: string): Promise<Receipt>;
   /** Gives every open execution to one of `successors` in turn, as a planned hand-over. */
   handOver(successors: readonly Owner[]): Promise<void>;
+  /** Writes down that what is left is left because this node was told to stop (X7). */
+  leave(): Promise<void>;
   /** Forgets everything: this incarnation has ended, and others own it now (M6). */
   dropAll(): void;
   /** How many executions this node drives. */
@@ -223,7 +225,6 @@ export function createOwnership(options: OwnershipOptions): Ownership {
       logger.warn("a hint could not be followed; the next look at the index makes it good", { error }),
     );
   }
-
   const ownership: Ownership = {
     async create(id, record) {
       const driver = drive(id, record, 0, []);
@@ -281,6 +282,7 @@ export function createOwnership(options: OwnershipOptions): Ownership {
     },
     cancel: (id, reason) => deliver({ kind: "cancel", reason }, id),
     handOver: handOver.all,
+    leave: handOver.leave,
     dropAll() {
       for (const driver of [...drivers.values()]) driver.drop();
       ends.clear();

@@ -50,6 +50,8 @@ export const executionRecordSchema = z.object({
   deadlineAtMs: z.number(),
   /** Since when nobody drives it for certain, store time, epoch ms: what has passed since then does not count (X8). */
   ownerlessSinceMs: z.number().optional(),
+  /** The owner that was told to stop and found nobody to hand it to: that its process has ended is no crash (X7). */
+  leftBy: z.string().optional(),
   /** Adoptions after a crash while it was running (X7). */
   adoptions: z.number().int(),
   /** Digest of the request, to tell a repeated one from another under the same idempotency key. */

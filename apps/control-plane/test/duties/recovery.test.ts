@@ -234,6 +234,14 @@ describe("recovery", () => {
     );
   });
 
+  it("does not count that who was told to stop has ended, and counts that of any other (X7)", async () => {
+    await own("exec_1", "node-2#c", { status: "running", leftBy: "node-2#c" });
+    await own("exec_2", "node-2#c", { status: "running", leftBy: "node-0#before" });
+    fail("node-2#c");
+    await duty.run(term);
+    expect([(await read("exec_1")).adoptions, (await read("exec_2")).adoptions]).toEqual([0, 1]);
+  });
+
   it("counts adoptions of what was under way, and none of what only waited (X7)", async () => {
     await own("exec_1", "node-2#c", { status: "running" });
     await own("exec_2", "node-2#c");
