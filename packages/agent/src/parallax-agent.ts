@@ -120,7 +120,7 @@ export class ParallaxAgent {
   }
 
   /**
-   * Connects, and keeps connecting. Resolves once a node has welcomed the agent.
+   * Connects, and keeps connecting. Resolves once a node has welcomed the agent, or `stop()` was called before.
    *
    * @throws ParallaxError `gave_up` if it gives up before that; `aborted` if `signal` aborts before, and then it has stopped;
    * `already_started`; `no_handler` if nothing was registered; `invalid_options` with more than 64 capabilities.
@@ -129,6 +129,7 @@ export class ParallaxAgent {
     if (this.#engine?.connecting)
       throw alreadyStarted("starting the agent", "call start() once, or stop() first");
     if (this.#handlers.size === 0) throw noHandler("any capability");
+    if (options.signal?.aborted) throw startAborted(options.signal);
     this.#engine ??= createEngine({
       settings: this.#settings,
       handlers: this.#handlers,

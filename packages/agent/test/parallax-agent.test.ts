@@ -154,6 +154,19 @@ describe("starting", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("does not begin with a signal that has aborted, and may be started again", async () => {
+    const { agent, clock, network } = setUp();
+    const aborted = agent.start({ signal: AbortSignal.abort() });
+    await expect(aborted).rejects.toMatchObject({ code: "aborted" });
+    await clock.settle();
+    expect([network.sockets.length, clock.timers]).toEqual([0, 0]);
+    const again = agent.start();
+    await clock.settle();
+    network.last.welcome();
+    await again;
+    expect(agent.connected).toBe(true);
+  });
+
   it("tries again when there is no token at present", async () => {
     let asked = 0;
     const token = async (): Promise<string> => {
