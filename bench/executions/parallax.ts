@@ -158,6 +158,7 @@ async function connectTo(url: string, processes: readonly ProcessFixture[]): Pro
   const body = JSON.stringify({ pattern: "bench", input: { text: "what is to be done" } });
   return {
     pids: processes.map(({ pid }) => pid),
+    lines: processes[0]?.lines ?? [],
     async submit() {
       const answer = await poster.post("/api/executions", body);
       const id = /"id":"(exec_\w+)"/.exec(answer.body)?.[1];

@@ -1,4 +1,5 @@
-// Executions with three agents each at a steady rate for a long time: what node, agents and Redis hold, and how long each takes.
+// Executions with three agents each at a steady rate for a long time: what node, agents and Redis hold, how long each takes, and
+// for how long the node stood still to collect garbage.
 // Fails if the node holds more at the end than when all that it remembers for a while was there. `--rate 500 --minutes 10`
 
 import { startRedis } from "@parallax/testing";
@@ -12,7 +13,7 @@ const settledAfterMs = 90_000;
 const lookEveryMs = 15_000;
 
 const redis = await startRedis();
-const running = await parallaxSubject().start(redis.url, agents);
+const running = await parallaxSubject({ nodeArgs: ["--trace-gc"] }).start(redis.url, agents);
 const begun = new Map<string, number>();
 const early = new Set<string>();
 let latencies: number[] = [];
@@ -30,6 +31,19 @@ async function submit(dueMs: number): Promise<void> {
   if (!early.delete(id)) begun.set(id, dueMs);
 }
 
+let linesRead = 0;
+/** The longest pauses since the last look, of collections of the young generation and of the whole heap. */
+function pauses(): Record<string, string> {
+  const lines = running.lines?.slice(linesRead) ?? [];
+  linesRead += lines.length;
+  const longest = (kind: RegExp): string =>
+    Math.max(
+      0,
+      ...lines.map((line) => (kind.test(line) ? Number(/ ([\d.]+) \/ /.exec(line)?.[1]) : 0)),
+    ).toFixed(0);
+  return { "young GC ms": longest(/Scavenge/), "full GC ms": longest(/Mark-Compact/) };
+}
+
 const [serverPid = 0, agentsPid = 0] = running.pids;
 const rows: Record<string, number | string>[] = [];
 function look(ms: number): void {
@@ -39,6 +53,7 @@ function look(ms: number): void {
     seconds: Math.round(ms / 1000),
     done,
     "p99 ms": quantile(sorted, 0.99).toFixed(1),
+    ...pauses(),
     "node MiB": residentMiB(serverPid),
     "agents MiB": residentMiB(agentsPid),
     "Redis MiB": residentMiB(redis.pid),

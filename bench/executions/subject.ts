@@ -12,6 +12,8 @@ export interface Running {
   onDone(listener: (id: string) => void): void;
   /** What is known of those that nobody was told about as done: how many there are in each state. */
   missing?(): Promise<Readonly<Record<string, number>>>;
+  /** What its server wrote, line by line. */
+  readonly lines?: readonly string[];
   /** Its processes, without Redis and without this one. */
   readonly pids: readonly number[];
   stop(): Promise<void>;
