@@ -52,6 +52,8 @@ export function roleOptions({ deadlineMs, connectionName, random }: RoleSettings
     // Each call has a deadline of its own, which this would cut short. Set, not left out: a Cluster of ioredis 6 adds what is
     // left out from the client that it duplicates.
     commandTimeout: undefined,
+    // The name says who it is; to tell the library too, where Redis is 7.2 or newer, takes a right of its own.
+    disableClientInfo: true,
     // What a user's client may have set for itself, and what would change the meaning of our keys and replies.
     keyPrefix: "",
     stringNumbers: false,

@@ -17,6 +17,13 @@ describeBackend("redis-standalone", "Redis", () => {
   afterAll(() => redis.stop());
   describeConnections(() => createConnections({ url: redis.url }));
 
+  it("connecting asks for nothing that a server could refuse", async () => {
+    await redis.send("CONFIG", "RESETSTAT");
+    await using own = createConnections({ url: redis.url });
+    await Promise.all([own.lease.ready(), own.data.ready(), own.subscriber.ready()]);
+    expect(await redis.send("INFO", "errorstats")).toBe("# Errorstats\r\n");
+  });
+
   describe("faults", () => {
     let connections: RedisConnections;
     beforeEach(async () => {

@@ -127,6 +127,7 @@ async function sendTo(port: number, command: string, args: readonly (string | nu
     lazyConnect: true,
     retryStrategy: () => null,
     enableReadyCheck: false,
+    disableClientInfo: true,
     commandTimeout: 5000,
   });
   // Its command rejects with the same.
