@@ -1,4 +1,4 @@
-import { ParallaxError, systemClock } from "@parallax/core";
+import { noopLogger, ParallaxError, safeOnError, systemClock } from "@parallax/core";
 import { negotiate, render } from "./exposition.ts";
 import { type Family, family } from "./family.ts";
 import { highAvailabilityFamilies } from "./high-availability.ts";
@@ -16,7 +16,8 @@ import type { Figure, Metrics, MetricsOptions } from "./metrics.ts";
  * });
  */
 export function createMetrics(options: MetricsOptions): Metrics {
-  const { nodeId, processFigures = true, clock = systemClock, onError = () => {} } = options;
+  const { nodeId, processFigures = true, clock = systemClock } = options;
+  const onError = safeOnError(options.onError ?? (() => {}), noopLogger);
   if (typeof nodeId !== "string" || nodeId === "")
     throw new ParallaxError("invalid_options", "making metrics: set nodeId to the name of this node");
   const instruments = createInstruments({ processFigures });

@@ -150,10 +150,22 @@ describe("the other figures", () => {
     expect(await bodyOf({})).not.toContain("nodejs_");
   });
 
+  it("without a node id are refused", () => {
+    expect(() => Reflect.apply(createMetrics, undefined, [{}])).toThrow(
+      expect.objectContaining({ code: "invalid_options" }),
+    );
+  });
+
   it("are asked for at each scrape, and one that throws hides no other", async () => {
     let agents = 1;
     const errors: unknown[] = [];
-    const metrics = createMetrics({ ...quiet, onError: (error) => errors.push(error) });
+    const metrics = createMetrics({
+      ...quiet,
+      onError(error) {
+        errors.push(error);
+        throw new Error("nor does an onError that throws");
+      },
+    });
     metrics.gauge({ name: "parallax_agents_connected", help: "Agents.", read: () => agents });
     metrics.gauge({
       name: "parallax_broken",
