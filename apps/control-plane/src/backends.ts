@@ -14,6 +14,7 @@ import {
 } from "@parallax/membership/memory";
 import { redisMembershipStore } from "@parallax/membership/redis";
 import {
+  checkRights,
   checkServer,
   createConnections,
   createKeySpace,
@@ -120,7 +121,13 @@ export function redisBackends(config: Config, logger: Logger, onError: (error: u
     replicas,
     redis,
     reachability: (options) => createReachability({ connections, keySpace, ...options }),
-    inspect: () => checkServer(redis.data, { keySpace }),
+    async inspect() {
+      const [found, rights] = await Promise.all([
+        checkServer(redis.data, { keySpace }),
+        checkRights(redis.data, { keySpace }),
+      ]);
+      return { ...found, findings: [...rights, ...found.findings] };
+    },
     onRedisRequest(listener) {
       observe = listener;
     },

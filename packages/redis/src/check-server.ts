@@ -13,6 +13,7 @@ export type ServerFindingCode =
   | "disk_fails"
   | "no_replica"
   | "replica_behind"
+  | "missing_rights"
   | "no_append_only_file";
 
 /** One finding. */

@@ -1,3 +1,4 @@
+export { checkRights } from "./check-rights.ts";
 export {
   checkServer,
   oldestRedis,
