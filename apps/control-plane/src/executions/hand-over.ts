@@ -11,6 +11,8 @@ export interface HandOverOptions {
   readonly owner: () => string;
   readonly executions: Pick<Collection<ExecutionRecord>, "update">;
   readonly drivers: ReadonlyMap<string, Driver>;
+  /** What the index says that this node owns. */
+  readonly owned: () => Promise<ReadonlyMap<string, number>>;
   readonly storeTime: Pick<StoreTime, "now">;
   readonly logger: Logger;
   readonly send: (nodeId: string, message: NodeMessage) => void;
@@ -64,7 +66,16 @@ export function createHandOver(options: HandOverOptions): HandOver {
     },
     async leave() {
       const leftBy = owner();
-      await Promise.all([...drivers].map(([id, driver]) => part(id, driver, { leftBy })));
+      const condition = { where: { owner: leftBy } };
+      // By the index: of a hand-over that failed there is no driver any more.
+      await Promise.all(
+        [...(await options.owned()).keys()].map((id) => {
+          const driver = drivers.get(id);
+          return driver
+            ? part(id, driver, { leftBy })
+            : executions.update(id, { set: { leftBy } }, condition);
+        }),
+      );
     },
     async parked() {
       for (const [id, driver] of [...drivers]) {

@@ -71,7 +71,7 @@ const pageSize = 500;
 export function createOwnership(options: OwnershipOptions): Ownership {
   const { nodeId, owner, executions, logger, send } = options;
   const drivers = new Map<string, Driver>();
-  const handOver = createHandOver({ ...options, drivers });
+  const handOver = createHandOver({ ...options, drivers, owned });
   const ends = createEnds({ ...options, remembered: createRemembered(options.clock) });
   let lastSeen: ReadonlyMap<string, ExecutionRecord> = new Map();
   function drive(

@@ -575,6 +575,15 @@ describe("the ownership of executions", () => {
       expect(drivenFrom(await read(), clock.wall()).deadlineAtMs).toBeGreaterThanOrEqual(deadlineAtMs + 7000);
     });
 
+    it("that failed is no crash either, for it is written down what its owner leaves (X7)", async () => {
+      await start(here);
+      await grant(here);
+      for (const driver of here.ownership.drivers()) driver.drop();
+      expect(here.ownership.open).toBe(0);
+      await here.ownership.leave();
+      expect(await read()).toMatchObject({ owner: "here#i", leftBy: "here#i", status: "running" });
+    });
+
     it("goes to who has the function that it is aggregated with (X9)", async () => {
       await start(here, { functionHash: "f" });
       const further = place("further");
