@@ -192,6 +192,14 @@ export interface Collection<Value extends Fields> {
     readonly max: number;
     readonly limit?: number;
   }): Promise<{ readonly removed: number; readonly more: boolean }>;
+  /**
+   * Looks at about `limit` more entries of the indexes, and takes away those whose records' keys were deleted by hand or evicted;
+   * says how many, and whether there is more of this round. Each call goes on where the one before ended.
+   */
+  forgetLost(options: {
+    readonly fence?: number;
+    readonly limit?: number;
+  }): Promise<{ readonly removed: number; readonly more: boolean }>;
   /** The position of its topic: read it before loading a snapshot. */
   position(): Promise<Cursor>;
   /** The Redis key of a record, for people. */

@@ -5,12 +5,18 @@ import type { Collection, Fields } from "./collection.ts";
 import { partitionsOf, type StoreContext } from "./context.ts";
 import type { Definition } from "./definition.ts";
 import { formatEntry } from "./index-entry.ts";
-import type { DeleteChange, IndexEntry } from "./store.ts";
+import { type IndexPart, walkIndex } from "./index-walk.ts";
+import type { ChangeOutcome, DeleteChange, IndexEntry, IndexQuery } from "./store.ts";
 
-type Upkeep<Value extends Fields> = Pick<Collection<Value>, "collectExpired" | "trim">;
+type Upkeep<Value extends Fields> = Pick<Collection<Value>, "collectExpired" | "trim" | "forgetLost">;
 
 const defaultStep = 200;
 const maxStep = 1000;
+/** How many entries are looked at together for records that are gone. */
+const partSize = 100;
+
+/** Any record, whatever it has. */
+const anyRecord: IndexQuery = { index: undefined, value: "" };
 
 /** The duties of whoever keeps a collection small (S4, S7): bounded steps, to be repeated while more waits. */
 export function createUpkeep<Value extends Fields>(
@@ -19,11 +25,14 @@ export function createUpkeep<Value extends Fields>(
 ): Upkeep<Value> {
   const { backend, reading } = context;
   const name = layout.collection;
+  /** Where `forgetLost` goes on. */
+  let walk: ReturnType<typeof walkIndex> | undefined;
 
   async function remove(
     partition: number,
     which: readonly Pick<DeleteChange, "id" | "leftovers">[],
     how: Pick<DeleteChange, "reason" | "where" | "fence">,
+    counted: ChangeOutcome["outcome"] = "ok",
   ): Promise<number> {
     const removals = which.map((record): DeleteChange => {
       const requestId = context.nextId();
@@ -34,7 +43,20 @@ export function createUpkeep<Value extends Fields>(
     );
     const fenced = outcomes.find((outcome) => outcome.outcome === "fenced");
     if (fenced) throw fencedError(name, fenced.fence);
-    return outcomes.filter(({ outcome }) => outcome === "ok").length;
+    return outcomes.filter(({ outcome }) => outcome === counted).length;
+  }
+
+  /** Takes away those of a part whose records are gone. One that has come back meanwhile has not expired, and stays. */
+  async function forget(
+    { partition, query, entries }: IndexPart,
+    fence: number | undefined,
+  ): Promise<number> {
+    const ids = entries.map(({ id }) => id);
+    const versions = await reading(() => backend.versions(partition, name, anyRecord, ids));
+    const which = entries
+      .filter((_, at) => versions[at] === undefined)
+      .map((entry) => ({ id: entry.id, leftovers: [formatEntry(query, entry)] }));
+    return remove(partition, which, { reason: "expired", where: [], fence }, "missing");
   }
 
   /** The records with one of these values that came to it longest ago, over all partitions. */
@@ -99,6 +121,22 @@ export function createUpkeep<Value extends Fields>(
         removed += await remove(first.partition, which, how);
       }
       return { removed, more: excess > removed };
+    },
+    async forgetLost({ fence, limit = defaultStep }) {
+      checkWhole("invalid_limit", "the size of a step", limit, 1, maxStep);
+      let removed = 0;
+      for (let looked = 0; looked < limit; ) {
+        walk ??= walkIndex(context, layout, partSize);
+        const { value: part, done } = await walk.next();
+        if (done) {
+          walk = undefined;
+          break;
+        }
+        removed += await forget(part, fence);
+        // A look counts, also at a value that nothing has any more.
+        looked += part.entries.length + 1;
+      }
+      return { removed, more: walk !== undefined };
     },
   };
 }

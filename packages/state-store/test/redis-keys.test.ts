@@ -196,6 +196,28 @@ describeBackend("redis-standalone", "what lies in Redis", () => {
     expect(await executions.count({ index: "status", value: "completed" })).toBe(0);
   });
 
+  it("S4: forgets all entries of a record whose key somebody deleted by hand, step by step", async () => {
+    const ids = Array.from({ length: 250 }, (_, at) => `lost${at}`);
+    await Promise.all([...ids, "kept"].map((id) => executions.create(id, pending)));
+    const gone = ids.filter((_, at) => at % 2 === 0);
+    await redis.send("DEL", ...gone.map((id) => `parallax:execution:${id}`));
+    let removed = 0;
+    let steps = 0;
+    for (let more = true; more; steps += 1) {
+      const step = await executions.forgetLost({ limit: 100 });
+      removed += step.removed;
+      more = step.more;
+    }
+    expect(steps).toBeGreaterThan(2);
+    expect(removed).toBe(2 * gone.length);
+    const entries = await texts("ZRANGE", "parallax:index:execution", "0", "-1");
+    expect(entries.filter((entry) => gone.some((id) => entry.endsWith(`|${id}`)))).toEqual([]);
+    expect(await executions.count()).toBe(251 - gone.length);
+    expect((await executions.list({ index: "status", value: "pending", limit: 1000 })).records.length).toBe(
+      126,
+    );
+  });
+
   it("S7: reads in replies of bounded size", async () => {
     const large = createStateStore({ backend: redisRecordBackend(connections) }).collection({
       name: "large",

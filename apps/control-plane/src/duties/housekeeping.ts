@@ -36,6 +36,12 @@ export function collectionDuty(options: {
         executions.trim({ fence, index: "status", values, max: maxFinished, limit: stepSize }),
       );
       if (removed > 0) logger.debug("collected expired records", { removed });
+      // One step a round: what somebody deleted by hand may stay in the lists for a while.
+      for (const collection of collections) {
+        if (term.signal.aborted) return;
+        const lost = await collection.forgetLost({ fence, limit: stepSize });
+        if (lost.removed > 0) logger.warn("forgot records that others deleted", { entries: lost.removed });
+      }
     },
   };
 }
