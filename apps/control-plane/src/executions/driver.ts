@@ -44,7 +44,7 @@ export interface DriverStart {
  * How long a letter waits at most for others, in ms: they often come in that time, and are then one write with it. Its agent is
  * free meanwhile, and only hears later that it has arrived.
  */
-const depositAfterMs = 5;
+const depositAfterMs = 20;
 
 /** One for all: an error of its own would cost each execution more than its end. */
 const over = new ParallaxError("aborted", "driving an execution: it is not driven here any more");
@@ -139,6 +139,8 @@ export function createDriver(parts: DriverParts, start: DriverStart): Driver {
     events = [];
     const { state: next, passed } = takeTurn(state, taken, now);
     if (writer.mustWrite(next)) {
+      // The write brings all letters with it. One that went by itself now would come after it, and find a final record.
+      depositSoon.cancel();
       if (!(await write(next, passed))) return false;
     } else if (writer.hasLetters()) depositSoon.ask();
     state = next;

@@ -287,6 +287,29 @@ describe("a driver", () => {
     expect([deposits, at.writes.length]).toEqual([1, before]);
   });
 
+  it("lets no letter go by itself that a write already carries, however long that takes (X5)", async () => {
+    const driver = at.start();
+    await at.clock.settle();
+    at.grant(0);
+    at.grant(1);
+    await at.clock.settle();
+    let written: (outcome: JournalOutcome) => void = () => {};
+    at.answerWith(() => new Promise((resolve) => (written = resolve)));
+    let puts = 0;
+    const put = async () => {
+      puts += 1;
+      return { outcome: "final" } as const;
+    };
+    const first = driver.take(resultOf(0, "x"), { key: "first", text: "x", put });
+    await at.clock.settle();
+    const second = driver.take(resultOf(1, "x"), { key: "second", text: "x", put });
+    await at.clock.advance(100);
+    expect(at.writes.at(-1)?.enclosed?.map(({ key }) => key)).toEqual(["first", "second"]);
+    written({ outcome: "written", version: 3, outageMs: 0 });
+    expect(await Promise.all([first, second])).toEqual([{ outcome: "ok" }, { outcome: "ok" }]);
+    expect(puts).toBe(0);
+  });
+
   it("completes, and leaves nothing behind", async () => {
     const driver = at.start();
     await at.clock.settle();

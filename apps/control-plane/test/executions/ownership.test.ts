@@ -214,7 +214,7 @@ describe("the ownership of executions", () => {
       const letter = result();
       for (const _ of ["first", "again"]) {
         const receipts = [here.ownership.deliver(letter), here.ownership.deliver(letter)];
-        await clock.advance(5);
+        await clock.advance(20);
         expect(await Promise.all(receipts)).toEqual(["counted", "counted"]);
       }
       expect(await there.ownership.deliver(result({ result: "y" }))).toBe("superseded");
@@ -489,7 +489,7 @@ describe("the ownership of executions", () => {
     await grant(here);
     const before = shared.space.snapshot();
     const receipt = here.ownership.deliver(result());
-    await clock.advance(5);
+    await clock.advance(20);
     expect(await receipt).toBe("counted");
     shared.space.restore(before);
     await here.ownership.reconcile();
