@@ -69,6 +69,7 @@ export class AgentConnection {
   #nextPingMs: number;
   #pinged: Buffer | undefined;
   #faults: Allowance | undefined;
+  #fault: string | undefined;
   #isGreeted = false;
   #isCongested = false;
 
@@ -86,8 +87,10 @@ export class AgentConnection {
     socket.on("message", (data: Buffer, isBinary: boolean) => this.#reading.receive(data, isBinary));
     socket.on("pong", () => this.#reading.receiveSign());
     socket.on("ping", (data: Buffer) => this.#onPing(data));
-    socket.on("error", (error) => {
+    socket.on("error", (error: NodeJS.ErrnoException) => {
       logger.debug("an agent's socket failed", { error });
+      // The words of ws for what is no frame of a WebSocket, or a longer one than may be.
+      if (error.code?.startsWith("WS_ERR")) this.#fault ??= error.message;
       this.#reading.end(stream);
     });
     socket.once("close", () => {
@@ -100,6 +103,11 @@ export class AgentConnection {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
+  /** Why it was cut off, where that was the agent's fault. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
   /** What the network has not taken yet, in bytes. */
   get unsentBytes(): number {
     return this.#socket.bufferedAmount;
@@ -109,7 +117,7 @@ export class AgentConnection {
   send(frame: NodeFrame): boolean {
     if (!this.isOpen) return false;
     if (this.unsentBytes > hardLimitBytes) {
-      this.close(closeCodes.tooSlow, "reads too slowly");
+      this.#cutOff(closeCodes.tooSlow, "reads too slowly");
       return false;
     }
     if (frame.type === "task" && this.#isCongested) return false;
@@ -124,6 +132,11 @@ export class AgentConnection {
   close(code: number, reason: string): void {
     this.#reading.end(this.#stream);
     this.#socket.close(code, reason);
+  }
+
+  #cutOff(code: number, reason: string): void {
+    this.#fault ??= reason;
+    this.close(code, reason);
   }
 
   /** Ends it without a closing handshake. */
@@ -149,7 +162,7 @@ export class AgentConnection {
     else if (parsed.frame.type === "hello" && !this.#isGreeted) {
       this.#isGreeted = true;
       this.#context.onHello(this, parsed.frame);
-    } else this.close(closeCodes.protocolError, this.#isGreeted ? "hello comes once" : "hello comes first");
+    } else this.#cutOff(closeCodes.protocolError, this.#isGreeted ? "hello comes once" : "hello comes first");
   }
 
   #refuse({ code, message }: { readonly code: string; readonly message: string }, sizeBytes: number): void {
@@ -158,7 +171,7 @@ export class AgentConnection {
     this.#faults ??= new Allowance(faultsOfOne);
     logger.debug("an agent sent what is no frame", { code });
     if (this.#faults.take(1, nowMs) > 0) {
-      this.close(closeCodes.tooMany, "too much of what it sends is no frame");
+      this.#cutOff(closeCodes.tooMany, "too much of what it sends is no frame");
       return;
     }
     this.send({ type: "error", code, message });

@@ -106,6 +106,8 @@ export function createHub(options: HubOptions): Hub {
         sockets.delete(connection);
         rounds.delete(connection);
         if (session) closed(session);
+        else if (connection.fault !== undefined)
+          logger.warn("a connection was cut off before its agent was known", { fault: connection.fault });
       },
     };
   }
@@ -244,7 +246,9 @@ export function createHub(options: HubOptions): Hub {
     if (connected.get(agentId) !== session) return;
     connected.delete(agentId);
     roster.remove(agentId);
-    logger.info("agent disconnected", { agent: agentId, name, left: leaving });
+    const { fault } = session.connection;
+    if (fault === undefined) logger.info("agent disconnected", { agent: agentId, name, left: leaving });
+    else logger.warn("agent cut off", { agent: agentId, name, fault });
     farewells.note(session);
     if (leaving) assignments.giveUp(agentId);
     else assignments.await(agentId);

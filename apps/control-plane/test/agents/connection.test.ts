@@ -3,6 +3,7 @@ import { agentLimits, closeCodes } from "@parallax/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FakeSocket } from "../support/fake-socket.ts";
 import { agentOf, graceMs, type HubFixture, hubFixture, taskFrame } from "../support/hub-fixture.ts";
+import { keepingLogger } from "../support/log-lines.ts";
 import { hello } from "../support/sockets.ts";
 
 const seconds = 1000;
@@ -285,6 +286,41 @@ describe("a connection of an agent", () => {
       await pourAll(60);
       expect((answered() - before) / 3, "in a second").toBeLessThan(120);
       expect(bad.every((socket) => socket.readyState === socket.OPEN)).toBe(true);
+    });
+  });
+
+  describe("that is cut off for a fault of its agent", () => {
+    it.each<[string, (socket: FakeSocket) => void, string]>([
+      ["that says hello twice", (socket) => socket.says(hello()), "hello comes once"],
+      [
+        "that sends what is no frame of a WebSocket",
+        (socket) => {
+          socket.emit(
+            "error",
+            Object.assign(new Error("MASK must be set"), { code: "WS_ERR_EXPECTED_MASK" }),
+          );
+          socket.end(1002);
+        },
+        "MASK must be set",
+      ],
+    ])("is named in the log of the node, with what was wrong: one %s", async (_, act, fault) => {
+      const { logger, lines } = keepingLogger();
+      const logged = hubFixture({ logger });
+      const [socket, stranger] = [await logged.connect({ name: "bad" }), logged.open()];
+      act(socket);
+      stranger.says({ type: "goodbye" });
+      const network = await logged.connect({ name: "good" });
+      network.emit("error", Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
+      network.end();
+      expect(lines.filter(({ level }) => level === "warn")).toEqual([
+        { level: "warn", message: "agent cut off", fields: { agent: agentOf(socket), name: "bad", fault } },
+        {
+          level: "warn",
+          message: "a connection was cut off before its agent was known",
+          fields: { fault: "hello comes first" },
+        },
+      ]);
+      await logged.close();
     });
   });
 

@@ -1,4 +1,4 @@
-import { noopLogger } from "@parallax/core";
+import { type Logger, noopLogger } from "@parallax/core";
 import { createVirtualClock, type VirtualClock } from "@parallax/testing";
 import { createHub, type Hub } from "../../src/agents/hub.ts";
 import type { Receipt, TaskReports } from "../../src/agents/reports.ts";
@@ -36,9 +36,14 @@ export interface HubFixture {
 }
 
 export function hubFixture(
-  options: { readonly nodeId?: string; readonly with?: HubFixture; readonly draw?: () => number } = {},
+  options: {
+    readonly nodeId?: string;
+    readonly with?: HubFixture;
+    readonly draw?: () => number;
+    readonly logger?: Logger;
+  } = {},
 ): HubFixture {
-  const { nodeId = "node-0", draw = () => 0.5 } = options;
+  const { nodeId = "node-0", draw = () => 0.5, logger = noopLogger } = options;
   const clock = options.with?.clock ?? createVirtualClock({ startWallMs: startMs });
   const shared = options.with?.shared ?? sharedMemory(clock);
   const store = openTestStore(clock, { shared });
@@ -55,7 +60,7 @@ export function hubFixture(
     nodeId,
     clock,
     random: { next: draw },
-    logger: noopLogger,
+    logger,
     reconnectGraceMs: graceMs,
     maxPayloadBytes: 1_048_576,
     progress: { report: ({ taskId, value }) => void reported.push(`progress ${taskId} ${value}`) },
