@@ -44,7 +44,10 @@ export const guards = [
     heldBy: { package: "apps/control-plane", guard: "X1: on the condition that it is as it was read" },
   },
   ownership("X2: what the index has and memory lacks", "await Promise.all(unknown.map(load));", ""),
-  ownership("X2: a look into quiet inboxes", "    await lookIntoQuietInboxes();\n", ""),
+  {
+    ...ownership("X2: a look into quiet inboxes", "    await lookIntoQuietInboxes();\n", ""),
+    heldBy: { package: "apps/control-plane", guard: "X2: letters whose hint was lost" },
+  },
   driver(
     "X3: journaled before it leaves",
     "    if (writer.mustWrite(next)) {\n",
@@ -80,16 +83,23 @@ export const guards = [
     "return silentMs > tolerableMs ? silentMs - checkIntervalMs : 0;",
     "return 0;",
   ),
-  sessions(
-    "X10: an older connection takes no session",
-    'if (stored.value.connection >= hello.connection) return { outcome: "stale" };',
-    "",
-  ),
-  change(
-    "S3: of a former owner or version",
-    "change.version !== before.version) return false;",
-    "false) return false;",
-  ),
+  {
+    ...sessions(
+      "X10: an older connection takes no session",
+      'if (stored.value.connection >= hello.connection) return { outcome: "stale" };',
+      "",
+    ),
+    heldBy: { package: "apps/control-plane", guard: "X10: an older one opens nothing" },
+  },
+  {
+    // Whoever else writes has changed the owner as well.
+    ...change(
+      "S3: of a former owner or version",
+      "change.version !== before.version) return false;",
+      "false) return false;",
+    ),
+    heldBy: { package: "packages/state-store", guard: "S3: an expected version" },
+  },
   change(
     "S3: where",
     "return change.where.every(([field, text]) => before.fields.get(field) === text);",
@@ -100,5 +110,9 @@ export const guards = [
     "if (isFinal(context.layout, before.fields) && !mayTouchFinal(before, change, context)) {",
     "if (false) {",
   ),
-  lease("L2: expired by the store's clock", " && storeTimeMs >= record.expiresAtMs", ""),
+  {
+    // Candidates look at the clock before they ask; the store's own look is for those that are late or mistaken.
+    ...lease("L2: expired by the store's clock", " && storeTimeMs >= record.expiresAtMs", ""),
+    heldBy: { package: "packages/leader-election", guard: "L2: expired by the store's clock" },
+  },
 ];
