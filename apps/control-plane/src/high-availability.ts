@@ -22,10 +22,10 @@ export interface HighAvailabilityOptions {
 /** What an operator asks of the cluster, from any node. */
 export interface HighAvailability {
   status(): Promise<HaStatus>;
-  /** @throws ParallaxError `no_standby` (nothing has changed), `no_leader`, `election_timeout` */
-  stepDown(): Promise<LeaderChange>;
+  /** `asker` aborts when nobody waits for it any more. @throws ParallaxError `no_standby` (nothing has changed), `no_leader`, `election_timeout` */
+  stepDown(asker?: AbortSignal): Promise<LeaderChange>;
   /** With `force` it deposes the holder, fenced. @throws ParallaxError `election_timeout` */
-  elect(force: boolean): Promise<LeaderChange>;
+  elect(force: boolean, asker?: AbortSignal): Promise<LeaderChange>;
   /** @throws ParallaxError `member_not_found` */
   drain(node: string | undefined): Promise<DrainResult>;
   receive(message: NodeMessage): void;
@@ -36,6 +36,9 @@ type Leader = Pick<LeaderInfo, "nodeId" | "term">;
 
 /** Somebody waits for the answer: with the store away they get the last view after this long, in ms. */
 const viewTimeoutMs = 2000;
+
+/** How soon it is known of a request that was there whether its connection is, too, in ms. */
+const hangUpMs = 20;
 
 /** How often the word to step down is repeated while the old leader leads. */
 const repeatMs = 500;
@@ -111,6 +114,18 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
     });
   }
 
+  /**
+   * A process that was stopped finds requests of long ago when it goes on, and hears a moment later that who sent them has
+   * left: the leader is not changed for nobody.
+   */
+  async function assertAwaited(asker: AbortSignal | undefined): Promise<void> {
+    if (!asker) return;
+    await clock.sleep(hangUpMs);
+    if (!asker.aborted) return;
+    const message = "changing the leader: who asked for it has left, so nothing was changed";
+    throw new ParallaxError("timeout", message);
+  }
+
   function stepDownSelf(): void {
     election.stepDown().catch((error: unknown) => {
       // Nobody waits for it: who asked sees whether another one leads.
@@ -147,8 +162,9 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
         enabled,
       };
     },
-    async stepDown() {
+    async stepDown(asker) {
       const leader = await currentLeader();
+      await assertAwaited(asker);
       if (!leader)
         throw new ParallaxError("no_leader", "stepping down: nobody leads at present; see /ha/status");
       const { members } = await freshView();
@@ -160,9 +176,10 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
       }
       return change(leader, () => askToStepDown(leader.nodeId));
     },
-    async elect(force) {
+    async elect(force, asker) {
+      const leader = await currentLeader();
+      await assertAwaited(asker);
       if (!force) {
-        const leader = await currentLeader();
         return change(leader, leader ? () => askToStepDown(leader.nodeId) : undefined);
       }
       const { deposed, term } = await election.depose();

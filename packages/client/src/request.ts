@@ -1,10 +1,13 @@
 import { createBackoff, isParallaxError, onAbort, ParallaxError } from "@parallax/core";
-import { type Operation, type OperationInput, pathOf } from "@parallax/protocol";
+import { getLiveness, type Operation, type OperationInput, pathOf } from "@parallax/protocol";
 import { answerError, readAnswer, unreachable, wasNotSent } from "./errors.ts";
 import type { ClientSettings, FetchedAnswer, FetchInit } from "./options.ts";
 
 /** No server keeps a call waiting for longer than this before it is repeated, in milliseconds. */
 const longestRetryAfterMs = 10_000;
+
+/** How long an address may take to say that it lives, in milliseconds. */
+const probeMs = 2_000;
 
 /** What every call takes. */
 export interface CallOptions {
@@ -61,6 +64,19 @@ export function createRequester(settings: ClientSettings): Requester {
     }
   }
 
+  /** What is asked for once only goes to an address that lives: a node that hangs would take it, and do it much later. */
+  async function preferLiving(signal: AbortSignal): Promise<void> {
+    for (let asked = 1; asked < urls.length; asked += 1) {
+      const index = preferred % urls.length;
+      const probe = await attempt(getLiveness.path, { headers: {}, signal }, urls[index] ?? urls[0], probeMs);
+      if (probe.type === "answered") {
+        probe.response.text().catch(() => {});
+        return;
+      }
+      preferred = index + 1;
+    }
+  }
+
   /** Asks one address after the other, in rounds, until one gives an answer that settles the call. */
   async function settle(
     call: Pick<Call<unknown, OperationInput>, "what" | "repeatable" | "waitMs">,
@@ -77,6 +93,7 @@ export function createRequester(settings: ClientSettings): Requester {
       if (last.type === "answered") last.response.text().catch(() => {});
       return attempt(path, init, url, limitMs);
     };
+    if (!repeatable) await preferLiving(signal);
     for (let round = 0; round <= (repeatable ? retries : 0); round += 1) {
       if (round > 0) await clock.sleep(backoff.next() + retryAfterMs(last), signal);
       for (let asked = 0; asked < urls.length; asked += 1) {

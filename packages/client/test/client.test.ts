@@ -138,11 +138,22 @@ describe("with several addresses, a call", () => {
   });
 
   it("that changes the leader is made once: what became of a lost answer is unknown", async () => {
-    await using broken = await startServer((_, __, request) => request.socket.destroy());
+    await using broken = await startServer(({ path }, response, request) =>
+      path === "/health/live" ? reply(response, 200, { status: "pass" }) : request.socket.destroy(),
+    );
     await using other = await startServer((_, response) => reply(response, 200, change));
     const client = createClient({ url: [broken.url, other.url] });
     await expect(client.stepDown()).rejects.toMatchObject({ code: "unreachable" });
-    expect([broken.seen.length, other.seen.length]).toEqual([1, 0]);
+    expect(broken.seen.map(({ path }) => path)).toEqual(["/health/live", "/ha/stepdown"]);
+    expect(other.seen).toEqual([]);
+  });
+
+  it("that changes the leader is not left with a node that hangs, which would do it when nobody waits any more", async () => {
+    await using hung = await startServer(() => {});
+    await using other = await startServer((_, response) => reply(response, 200, change));
+    const client = createClient({ url: [hung.url, other.url] });
+    expect(await client.stepDown()).toEqual(change);
+    expect(hung.seen.map(({ path }) => path)).toEqual(["/health/live"]);
   });
 
   it("that changes the leader goes to the next one only if it certainly reached no one", async () => {

@@ -11,7 +11,7 @@ export function addHaRoutes(router: Router, ha: HighAvailability, diagnose: Diag
     const passedOn = req.header(passedOnHeader) !== undefined;
     return diagnose({ authorization: req.header("Authorization"), passedOn });
   });
-  router.add(stepDown, () => ha.stepDown());
-  router.add(elect, ({ body: { force } }) => ha.elect(force));
+  router.add(stepDown, (_, { req }) => ha.stepDown(req.raw.signal));
+  router.add(elect, ({ body: { force } }, { req }) => ha.elect(force, req.raw.signal));
   router.add(drain, ({ body: { node } }) => ha.drain(node));
 }

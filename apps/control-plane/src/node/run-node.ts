@@ -5,6 +5,7 @@ import {
   type Logger,
   ParallaxError,
   type Random,
+  randomId,
   systemClock,
   systemRandom,
 } from "@parallax/core";
@@ -67,7 +68,7 @@ export async function runNode(options: NodeOptions, signal: AbortSignal): Promis
       tls: config.server.tls,
       clock,
       logger,
-      fetch: (request) => answer?.(request) ?? stillStarting(),
+      fetch: (request) => answer?.(request) ?? stillStarting(random),
     });
     try {
       const address = addressOf(config, listening.port);
@@ -151,10 +152,12 @@ function reachable(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-function stillStarting(): Response {
+function stillStarting(random: Random): Response {
+  const requestId = randomId("req_", random);
   const error = {
     code: "not_ready",
     message: "answering the request: this node is still starting; try again in a moment",
   };
-  return Response.json({ error, requestId: "" }, { status: 503, headers: { "Retry-After": "2" } });
+  const headers = { "Retry-After": "2", "X-Request-Id": requestId };
+  return Response.json({ error, requestId }, { status: 503, headers });
 }

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { drainResultSchema, type HaStatus, haStatusSchema, leaderChangeSchema } from "@parallax/protocol";
 import { eventually } from "@parallax/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -51,6 +52,26 @@ describe("a cluster of three", () => {
     const change = exactly(leaderChangeSchema, (await post(0, "/ha/elect", { force: true })).body);
     expect(change).toMatchObject({ oldLeader: old, newLeader: expect.stringMatching(/^node-\d$/) });
     expect(change.term).toBeGreaterThan(term);
+  });
+
+  it.each([
+    ["stepdown", "{}"],
+    ["elect", '{"force":true}'],
+  ])("POST /ha/%s of one who has left already changes nothing", async (route, body) => {
+    const old = await leader();
+    const index = (indexOf(old) + 1) % 3;
+    const url = new URL(nodes.node(index).url);
+    const head = [
+      `POST /ha/${route} HTTP/1.1`,
+      `Host: ${url.host}`,
+      "Content-Type: application/json",
+      `Content-Length: ${body.length}`,
+    ];
+    // Data and end come together, as they do to a process that was stopped.
+    connect(Number(url.port), url.hostname).end(`${head.join("\r\n")}\r\n\r\n${body}`);
+    const counted = new RegExp(`_count\\{method="POST",route="/ha/${route}",status="503"\\} 1`);
+    await eventually(async () => counted.test(await (await fetch(path(index, "/metrics"))).text()));
+    expect(await leader()).toBe(old);
   });
 
   it("POST /ha/drain drains the node that is named, from any node, and the others go on", async () => {
