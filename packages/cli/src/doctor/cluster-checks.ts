@@ -95,7 +95,7 @@ export function members(evidence: Evidence): Finding[] {
       report(
         "warning",
         `${healthy.length} healthy member${healthy.length === 1 ? "" : "s"}`,
-        "run three and more, so that one can be lost while another is replaced",
+        "run three and more, for capacity and in several zones, so that one can be lost while another is replaced; they form no quorum: the only one is that of Redis",
       ),
     );
   const zones = new Set(healthy.map(({ zone }) => zone));

@@ -52,7 +52,12 @@ export function redisReachable(evidence: Evidence): Finding[] {
 /** Redis quick enough for leases and beats. */
 export function redisQuick(evidence: Evidence): Finding[] {
   const report = findingsOf("redis-latency");
-  const slow = withRedis(evidence).flatMap(({ nodeId, redis }) => {
+  // What was measured before a connection broke says nothing of now.
+  const measured = withRedis(evidence).filter(
+    ({ redis }) => redis.error === undefined && redis.connections.every(({ state }) => state === "ready"),
+  );
+  if (measured.length === 0) return [];
+  const slow = measured.flatMap(({ nodeId, redis }) => {
     const worst = Math.max(0, ...redis.connections.map(({ roundTripMs = 0 }) => roundTripMs));
     return worst > slowMs ? [`${nodeId} (${Math.round(worst)} ms)`] : [];
   });

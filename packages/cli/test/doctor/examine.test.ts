@@ -89,6 +89,13 @@ describe("the doctor", () => {
     expect(new Set(findings.map(({ check }) => check)).size).toBeGreaterThan(12);
   });
 
+  it("says nothing of the round trips of connections that are down", () => {
+    const lost = { redis: redisOf({ connections: [{ role: "data", state: "down", roundTripMs: 1 }] }) };
+    const checks = examine(evidence(lost, lost, lost)).map(({ check }) => check);
+    expect(checks).toContain("redis-reachable");
+    expect(checks).not.toContain("redis-latency");
+  });
+
   const down = redisOf({
     connections: [{ role: "data", state: "down" }],
     servers: [],
