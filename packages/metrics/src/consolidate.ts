@@ -71,7 +71,12 @@ async function tryParse(body: string): Promise<Family[] | undefined> {
 function mergeInto(merged: Map<string, MergedFamily>, { name, help, type, samples }: Family): void {
   const target = targetOf(name);
   if (!target) return;
-  const into: MergedFamily = merged.get(target) ?? { name: target, help, type, samples: new Map() };
+  const into = merged.get(target) ?? {
+    name: target,
+    help: helpOf(name, help, samples),
+    type,
+    samples: new Map(),
+  };
   merged.set(target, into);
   for (const sample of samples) {
     const { node: _, ...labels } = sample.labels;
@@ -81,6 +86,12 @@ function mergeInto(merged: Map<string, MergedFamily>, { name, help, type, sample
     const value = before ? mergers[mergeOf(name, sample)](before.value, as.value) : as.value;
     into.samples.set(key, { ...as, value });
   }
+}
+
+/** The nodes' own words, and what became of their figures. */
+function helpOf(name: string, help: string, [sample]: readonly Sample[]): string {
+  const merge = sample === undefined ? "sum" : mergeOf(name, sample);
+  return `${help} Here: the ${{ sum: "sum", max: "highest", min: "lowest" }[merge]} of all nodes.`;
 }
 
 function targetOf(name: string): string | undefined {

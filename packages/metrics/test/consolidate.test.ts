@@ -38,6 +38,7 @@ describe("the figures of a cluster", () => {
       'parallax_cluster_sync_latency_seconds{quantile="0.99"} 0.008',
       "parallax_cluster_sync_latency_seconds_count 4",
       "parallax_cluster_sync_latency_seconds_sum 0.02",
+      "# HELP parallax_cluster_agents_connected Agents. Here: the sum of all nodes.",
       "parallax_cluster_agents_connected 20",
       'parallax_cluster_event_gaps_total{reason="trimmed"} 4',
       'parallax_cluster_http_request_duration_seconds_bucket{le="0.0025",method="GET",route="/x",status="200"} 2',
