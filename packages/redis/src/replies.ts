@@ -20,6 +20,9 @@ const passing = /^(READONLY|MOVED|ASK|TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN|BU
 /** How Redis 6.2 wraps what a call inside a script was refused with. */
 const insideScript = /^ERR Error running script .*?: -/;
 
+/** What ioredis says where a command can't be sent at once. */
+const notConnected = /^Stream isn't writeable and enableOfflineQueue options is false$/;
+
 /** Classifies an error by what it says, for ioredis has no codes for these, and by whether its command was written to a socket. */
 export function classify(error: unknown, wasSent: boolean): Failure {
   const message = errorMessage(error).replace(insideScript, "");
@@ -55,7 +58,7 @@ function isReply(error: unknown): boolean {
 
 /** The error that a caller gets for what can't be retried, or not any longer. */
 export function failureError(what: string, failure: Failure, cause: unknown): ParallaxError {
-  const said = errorMessage(cause);
+  const said = errorMessage(cause).replace(notConnected, "there is no connection");
   switch (failure) {
     case "refused":
       return new ParallaxError("redis_reply", `${what}: Redis refused: ${said}`, {

@@ -14,7 +14,7 @@ export interface Agent {
   readonly nodeId: string;
   readonly capabilities: readonly string[];
   readonly maxConcurrentTasks: number;
-  /** The tasks it holds. */
+  /** The tasks it holds, where the node that answers has its socket; else none. */
   readonly tasks: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly connectedAt: string;
@@ -30,7 +30,9 @@ export const agentSchema: ObjectSchema<Agent> = z
     nodeId: z.string().meta({ description: "The node that holds its socket, or held it last." }),
     capabilities: capabilitiesSchema,
     maxConcurrentTasks: z.int().min(1),
-    tasks: z.array(taskIdSchema).meta({ description: "The tasks it holds." }),
+    tasks: z.array(taskIdSchema).meta({
+      description: "The tasks it holds, where the node that answers has its socket (nodeId); else none.",
+    }),
     metadata: z.record(z.string(), z.unknown()),
     connectedAt: timestampSchema,
     disconnectedAt: timestampSchema.optional(),
