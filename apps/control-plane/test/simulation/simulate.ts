@@ -202,6 +202,8 @@ function begin(scenario: Scenario, counts: Counts, { tell: write }: SimulateOpti
   /** X6: an owner that lives, and had it in memory, writes it anew. */
   function expectBack(id: string, tasks: Seen["tasks"], loss: Loss): void {
     outside.after(rewrittenMs, () => {
+      // Nobody can write it as long as writes are held up.
+      if (places.some(({ wire }) => wire?.late === "writes")) return expectBack(id, tasks, loss);
       const now = watch.seen.get(id);
       const isOnlyLoss = losses.get(id)?.at(-1) === loss;
       const hasItsOwner = loss.owner !== undefined && now?.owner === loss.owner && !fates.of(loss.owner);
