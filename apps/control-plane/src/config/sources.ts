@@ -182,11 +182,13 @@ function tryReadText(file: string): string | undefined {
   }
 }
 
-/** `role:token,role:token`; a bare token is an admin's. */
+/** `role:token,role:token`; a bare token, which has no colon, is an admin's. Whether there is such a role the schema says. */
 export function parseTokens(text: string): { token: string; role: string }[] {
   const entries = text.split(/[,\n]/).map((entry) => entry.trim());
   return entries.filter(Boolean).map((entry) => {
-    const [, role, token] = /^(api|agent|admin):(.+)$/.exec(entry) ?? [];
-    return role && token ? { token, role } : { token: entry, role: "admin" };
+    const colon = entry.indexOf(":");
+    return colon < 0
+      ? { role: "admin", token: entry }
+      : { role: entry.slice(0, colon), token: entry.slice(colon + 1) };
   });
 }

@@ -135,7 +135,12 @@ describe("tokens in a variable", () => {
 
   it("may contain colons", () => {
     expect(parseTokens("api:a:b")).toEqual([{ role: "api", token: "a:b" }]);
-    expect(parseTokens("a:b")).toEqual([{ role: "admin", token: "a:b" }]);
+  });
+
+  it("are refused where there is no such role: a slip must not make an admin", () => {
+    const { message, problems } = refusal("", { environment: { PARALLAX_API_TOKEN: "agnet:some-secret" } });
+    expect(problems).toEqual(["PARALLAX_API_TOKEN server.auth.tokens.0.role: write api, agent or admin"]);
+    expect(message).not.toContain("secret");
   });
 });
 
