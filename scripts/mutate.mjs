@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { staleMutations } from "./mutation.mjs";
 
 /** @typedef {import("./mutation.mjs").Mutation} Mutation */
 
@@ -91,22 +92,14 @@ function firstFailure(report) {
   return "the tests do not load";
 }
 
-/** Code changes: what is not found any more is told before anything runs. */
-function assertFound() {
-  const lost = mutations.filter(
-    ({ file, find }) => readFileSync(join(origin, "src", file), "utf8").split(find).length !== 2,
-  );
-  const lines = lost.map(({ guard, file, find }) => `${guard}: "${find}" does not occur once in ${file}`);
-  if (lines.length > 0) throw new Error(lines.join("\n"));
-}
-
 const tried = mutations.filter(
   ({ guard }, index) => guard.includes(values.only) && index % parts === part - 1,
 );
 
 /** @type {string[]} */
 const survivors = [];
-assertFound();
+const stale = staleMutations(origin, { mutations, suites });
+if (stale.length > 0) throw new Error(stale.join("\n"));
 makeCopy();
 try {
   for (const name of new Set(tried.map(({ tests }) => tests))) {
