@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { staleMutations } from "./mutation.mjs";
+import { lostGuards } from "./mutation.mjs";
 
 /** @typedef {import("./mutation.mjs").Mutation} Mutation */
 
@@ -98,8 +98,8 @@ const tried = mutations.filter(
 
 /** @type {string[]} */
 const survivors = [];
-const stale = staleMutations(origin, { mutations, suites });
-if (stale.length > 0) throw new Error(stale.join("\n"));
+const lost = lostGuards(join(origin, "src"), mutations);
+if (lost.length > 0) throw new Error(lost.join("\n"));
 makeCopy();
 try {
   for (const name of new Set(tried.map(({ tests }) => tests))) {

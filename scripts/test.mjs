@@ -72,7 +72,6 @@ async function sourceGates() {
   await gate("import direction", () => script("check-imports.mjs"));
   await gate("style", () => script("check-style.mjs"));
   await gate("documents", () => script("check-docs.mjs"));
-  await gate("guards where mutations look", () => script("check-mutations.mjs"));
   await gate("unused code and dependencies", () =>
     tool("knip", "--no-progress", "--treat-config-hints-as-errors"),
   );

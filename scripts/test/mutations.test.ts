@@ -1,19 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root } from "../command.mjs";
-
-interface Guard {
-  readonly guard: string;
-  readonly file: string;
-  readonly find: string;
-}
-
-/** Those that are not found exactly once in what they are to break: whoever changed the guard has to change them too. */
-const lost = (guards: readonly Guard[], folder: string): string[] =>
-  guards
-    .filter(({ file, find }) => readFileSync(join(root, folder, file), "utf8").split(find).length !== 2)
-    .map(({ guard, file }) => `${file}: ${guard}`);
+import { lostGuards } from "../mutation.mjs";
 
 const folders = ["packages", "apps"]
   .flatMap((group) => readdirSync(join(root, group)).map((name) => `${group}/${name}`))
@@ -23,11 +12,11 @@ describe("the guards that are broken on purpose", () => {
   it.each(folders)("are where %s says", async (folder) => {
     const { mutations } = await import(join(root, folder, "mutations.mjs"));
     expect(mutations.length).toBeGreaterThan(0);
-    expect(lost(mutations, `${folder}/src`)).toEqual([]);
+    expect(lostGuards(join(root, folder, "src"), mutations)).toEqual([]);
   });
 
   it("are where the simulation of clusters says", async () => {
     const { guards } = await import(join(root, "apps/control-plane/test/simulation/guards.mjs"));
-    expect(lost(guards, ".")).toEqual([]);
+    expect(lostGuards(root, guards)).toEqual([]);
   });
 });
