@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { MinimalReporter } from "vitest/node";
 
-/** Suites name the backend that they ran on in a title: `[redis-standalone] …`. */
-const backendTag = /\[([a-z]+(?:-[a-z]+)*)\]/g;
+/** Suites name the backend that they ran on at the beginning of a title: `[redis-standalone] …`. */
+const backendTag = /(?:^| > )\[([a-z]+(?:-[a-z]+)*)\] /g;
 
 /** How often a run that says nothing shows that it is alive. */
 const progressIntervalMs = 20_000;
