@@ -463,7 +463,7 @@ export const mutations = [
     "",
   ),
   progress("neighbours: so much of all tasks", "if (allowance.take(0, nowMs) > 0) return true;", ""),
-  progress("what is followed is forgotten", "untilMs > nowMs && ", ""),
+  progress("what is followed is forgotten", "if (untilMs <= nowMs) elsewhere.delete(id);", ""),
   progress("what is followed is told again", "if (here.size > 0) tell();", ""),
   door("no frame in thousands of fragments", "maxFragments: 1024,", ""),
   door(

@@ -30,7 +30,7 @@ export interface Progress {
   stop(): void;
 }
 
-/** How often nodes tell what is followed with them, and how long it holds, in ms. */
+/** How often nodes tell what is followed with them, and how long that holds until the next look, in ms. */
 const tellEveryMs = 5000;
 const holdsMs = 3 * tellEveryMs;
 /** What one node follows at most, of its own and of each other node (S7). */
@@ -77,10 +77,7 @@ export function createProgress({ nodeId, clock, peers, send }: ProgressOptions):
   }
 
   function followersOf(executionId: string): readonly string[] {
-    const nowMs = clock.now();
-    return [...elsewhere]
-      .filter(([, { executionIds, untilMs }]) => untilMs > nowMs && executionIds.has(executionId))
-      .map(([id]) => id);
+    return [...elsewhere].filter(([, { executionIds }]) => executionIds.has(executionId)).map(([id]) => id);
   }
 
   function isTooMuch(taskId: string): boolean {

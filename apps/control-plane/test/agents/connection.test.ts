@@ -72,6 +72,15 @@ describe("a connection of an agent", () => {
       expect(socket.readyState, "but it is if it stays silent").toBe(3);
     });
 
+    it("is silent from then on when its node stood still and heard it before it looked again", async () => {
+      const socket = await node.connect();
+      node.clock.stall(40 * seconds);
+      await node.clock.advance(39 * seconds);
+      socket.emit("pong");
+      await node.clock.advance(27 * seconds);
+      expect(socket.readyState).toBe(3);
+    });
+
     it("is closed when no hello comes in 10 s", async () => {
       const socket = node.open();
       await node.clock.advance(12 * seconds);

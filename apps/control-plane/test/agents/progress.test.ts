@@ -68,7 +68,7 @@ describe("progress of tasks", () => {
     at(0).report(about("exec_1:0"));
     expect(heard).toHaveLength(1);
     stop();
-    await clock.advance(15_000);
+    await clock.advance(20_000);
     sent.length = 0;
     at(0).report(about("exec_1:0"));
     expect(heard).toHaveLength(1);
