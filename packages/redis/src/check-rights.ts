@@ -18,11 +18,13 @@ const rightsScript = defineScript({
   lua: `
 local present, absent, channel = KEYS[1], KEYS[2], ARGV[1]
 local missing = {}
+-- As 6.2, 7.0, and 7.2 and newer say it.
+local refusals = { 'NOPERM', 'The user executing the script', 'ACL failure in script' }
 local function try(name, ...)
   local reply = redis.pcall(name, ...)
   local said = type(reply) == 'table' and reply.err or ''
-  if string.find(said, 'NOPERM', 1, true) or string.find(said, 'The user executing the script', 1, true) then
-    missing[#missing + 1] = string.lower(name)
+  for _, refusal in ipairs(refusals) do
+    if string.find(said, refusal, 1, true) then missing[#missing + 1] = string.lower(name) end
   end
   return reply
 end
