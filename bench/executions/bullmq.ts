@@ -6,7 +6,6 @@ import type { Subject } from "./subject.ts";
 
 // The bundle of a benchmark lies in bench/.run-…
 const folder = join(import.meta.dirname, "../executions");
-const connection = (url: string): Redis => new Redis(url, { maxRetriesPerRequest: null });
 
 /** A flow of one parent and as many children as there are agents, or a single job; acknowledged when its add is. */
 export function bullSubject(kind: "flow" | "job"): Subject {
@@ -21,11 +20,11 @@ export function bullSubject(kind: "flow" | "job"): Subject {
         ),
       );
       for (const one of processes) await one.line(/connected/);
-      const flows = new FlowProducer({ connection: connection(redisUrl) });
-      const jobs = new Queue("work", { connection: connection(redisUrl) });
-      const events = new QueueEvents(kind === "flow" ? "execution" : "work", {
-        connection: connection(redisUrl),
-      });
+      const connection = new Redis(redisUrl, { maxRetriesPerRequest: null });
+      const flows = new FlowProducer({ connection });
+      const jobs = new Queue("work", { connection });
+      // Of a connection that blocks it makes one of its own.
+      const events = new QueueEvents(kind === "flow" ? "execution" : "work", { connection });
       await Promise.all([flows.waitUntilReady(), jobs.waitUntilReady(), events.waitUntilReady()]);
       let listener: (id: string) => void = () => {};
       events.on("completed", ({ jobId }) => listener(jobId));
@@ -49,6 +48,8 @@ export function bullSubject(kind: "flow" | "job"): Subject {
         },
         async stop() {
           await Promise.all([flows.close(), jobs.close(), events.close()]);
+          // What was given to it, it leaves open.
+          connection.disconnect();
           for (const one of processes) await one.stop();
           await script.remove();
         },

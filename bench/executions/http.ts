@@ -20,10 +20,17 @@ export interface Poster {
 
 export function createPoster(url: string, connections: number): Poster {
   const { hostname, port, host } = new URL(url);
-  const idle: Line[] = Array.from({ length: connections }, () => createLine(connect(Number(port), hostname)));
-  const all = [...idle];
+  const open = new Set<Line>();
+  const idle: Line[] = Array.from({ length: connections }, openLine);
   const waiting: Pending[] = [];
   let first = 0;
+
+  function openLine(): Line {
+    const line = createLine(connect(Number(port), hostname));
+    open.add(line);
+    line.socket.once("close", () => open.delete(line));
+    return line;
+  }
 
   function next(line: Line): void {
     const pending = waiting[first];
@@ -43,7 +50,10 @@ export function createPoster(url: string, connections: number): Poster {
         next(line);
         pending.resolve(answer);
       },
-      (error: unknown) => pending.reject(error),
+      (error: unknown) => {
+        pending.reject(error);
+        next(openLine());
+      },
     );
   }
 
@@ -54,12 +64,13 @@ export function createPoster(url: string, connections: number): Poster {
       return new Promise((resolve, reject) => {
         const pending = { text, resolve, reject };
         const line = idle.pop();
-        if (line) run(line, pending);
+        // A server closes what it was sent nothing on for a while.
+        if (line) run(open.has(line) ? line : openLine(), pending);
         else waiting.push(pending);
       });
     },
     close() {
-      for (const { socket } of all) socket.destroy();
+      for (const { socket } of open) socket.destroy();
     },
   };
 }
@@ -83,6 +94,7 @@ function createLine(socket: Socket): Line {
     settle?.resolve(answer);
   });
   socket.on("error", (error) => settle?.reject(error));
+  socket.once("close", () => settle?.reject(new Error("the server closed the connection")));
   return {
     socket,
     ask(text) {

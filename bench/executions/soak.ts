@@ -78,6 +78,7 @@ for (let ms = 0; ms < endMs; ms = performance.now() - startedMs) {
 }
 await pause(2000);
 look(performance.now() - startedMs);
+if (done + refused < sent) console.log("not heard of as done:", await running.missing?.());
 await running.stop();
 await redis.stop();
 
