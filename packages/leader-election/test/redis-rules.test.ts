@@ -64,6 +64,17 @@ const operation = fc.oneof(
 );
 type Operation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never;
 
+const first: Extract<Operation, { call: "acquire" }> = {
+  call: "acquire",
+  basis: "vacant",
+  holder: { nodeId: "a", incarnation: "i-a" },
+  leaseDurationMs: 0,
+  sameLineage: true,
+  ...{ term: 0, renewal: 0, aboveTerm: 0, termsGranted: 0, priority: 0 },
+};
+/** A lease that has run out is seldom met by one who expects that very one, so it is met each time. */
+const runOut: Operation[] = [first, { ...first, basis: "expired" }];
+
 const seen: Record<string, number> = {};
 
 /** Applies one operation to Redis and to the rules, at the time that Redis says, and compares what comes out. */
@@ -140,7 +151,7 @@ describeBackend("redis-standalone", "the scripts and the rules", () => {
         await lose();
         for (const step of history) await compare(store, lose, step);
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [[runOut]] },
     );
     // The histories were worth something only if each outcome occurred.
     expect(Object.keys(seen).sort()).toEqual([
