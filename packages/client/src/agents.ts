@@ -1,4 +1,5 @@
 import { type Agent, type AgentPage, getAgent, type ListAgentsQuery, listAgents } from "@parallax/protocol";
+import { allPages } from "./pages.ts";
 import { type CallOptions, type Requester, signalOf } from "./request.ts";
 
 /** The agents of the cluster, on whichever node their sockets are. Ids are `agent_…`. */
@@ -19,14 +20,12 @@ export function createAgents(requester: Requester): Agents {
 
   return {
     list,
-    async *all(query = {}) {
-      let { cursor } = query;
-      do {
-        const page = await list({ ...query, cursor });
-        yield* page.agents;
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-    },
+    all: (query = {}) =>
+      allPages(
+        query.cursor,
+        (cursor) => list({ ...query, cursor }),
+        (page) => page.agents,
+      ),
     get(id, options = {}) {
       const what = `reading the agent ${id}`;
       const base = { what, operation: getAgent, input: { params: { id } }, repeatable: true };

@@ -14,6 +14,7 @@ import {
   submitExecution,
 } from "@parallax/protocol";
 import { type EventOptions, streamEvents } from "./event-stream.ts";
+import { allPages } from "./pages.ts";
 import { type CallOptions, isBusy, type Requester, requestOf, signalOf } from "./request.ts";
 
 /** The longest wait that one request asks for, in milliseconds: shorter than the patience of common proxies. */
@@ -118,14 +119,12 @@ export function createExecutions(requester: Requester): Executions {
       return requester.call({ ...base, ...signalOf(options) });
     },
     list,
-    async *all(query = {}) {
-      let { cursor } = query;
-      do {
-        const page = await list({ ...query, cursor });
-        yield* page.executions;
-        cursor = page.cursor;
-      } while (cursor !== undefined);
-    },
+    all: (query = {}) =>
+      allPages(
+        query.cursor,
+        (cursor) => list({ ...query, cursor }),
+        (page) => page.executions,
+      ),
     cancel(id, options = {}) {
       const what = `cancelling the execution ${id}`;
       const base = { what, operation: cancelExecution, input: { params: { id } }, repeatable: true };

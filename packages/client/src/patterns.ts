@@ -6,6 +6,7 @@ import {
   type PatternDefinition,
   putPattern,
 } from "@parallax/protocol";
+import { allPages } from "./pages.ts";
 import { type CallOptions, type Requester, signalOf } from "./request.ts";
 
 /** A pattern as it is written: what has a default may be left out. */
@@ -29,14 +30,14 @@ export function createPatterns(requester: Requester): Patterns {
   return {
     async list(options = {}) {
       const base = { what: "listing patterns", operation: listPatterns, repeatable: true };
+      const pages = allPages(
+        undefined,
+        (cursor) =>
+          requester.call({ ...base, input: { query: { limit: 1000, cursor } }, ...signalOf(options) }),
+        (page) => page.patterns,
+      );
       const found: Pattern[] = [];
-      let cursor: string | undefined;
-      do {
-        const query = { limit: 1000, cursor };
-        const page = await requester.call({ ...base, input: { query }, ...signalOf(options) });
-        found.push(...page.patterns);
-        ({ cursor } = page);
-      } while (cursor !== undefined);
+      for await (const pattern of pages) found.push(pattern);
       return found.sort((one, other) => (one.name < other.name ? -1 : 1));
     },
     get(name, options = {}) {
