@@ -72,7 +72,7 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
 
   const fits = ({ capabilities }: Pick<Entry, "capabilities">, wanted: readonly string[]): boolean =>
     wanted.every((name) => capabilities.has(name));
-  const hasFree = (entry: Entry): boolean => entry.held.size < entry.slots;
+  const hasFree = (entry: Entry): boolean => entry.free > 0;
 
   function refile(entry: Entry): void {
     const isHere = entries.get(entry.agentId) === entry;
@@ -81,7 +81,7 @@ export function createRoster(onFree: (agentId: string) => void): Roster {
     entry.free = slots;
     for (const { wanted, agents } of free.values()) {
       agents.delete(entry);
-      if (isHere && hasFree(entry) && fits(entry, wanted)) agents.add(entry);
+      if (hasFree(entry) && fits(entry, wanted)) agents.add(entry);
     }
   }
 

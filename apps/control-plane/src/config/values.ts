@@ -55,16 +55,14 @@ export const port = z
 
 /** What no single value shows. */
 interface Relation<Section> {
-  /** Every key that it is about: where one of them is wrong by itself, nothing can be said of the relation. */
-  readonly keys: readonly string[];
+  /** Every key that it is about, first the one that is named: where one of them is wrong by itself, nothing can be said of it. */
+  readonly keys: readonly [string, ...string[]];
   readonly holds: (section: Section) => boolean;
-  /** Which of them is named. Default: the first. */
-  readonly blames?: string;
   readonly message: string;
 }
 
 /** A relation of a section, for `refine`. It is looked at whatever else is wrong, so that everything is told at once. */
-export function relation<Section>({ keys, holds, blames, message }: Relation<Section>): [
+export function relation<Section>({ keys, holds, message }: Relation<Section>): [
   (section: Section) => boolean,
   {
     readonly path: string[];
@@ -74,5 +72,5 @@ export function relation<Section>({ keys, holds, blames, message }: Relation<Sec
 ] {
   const isAbout = ({ path = [], code }: z.core.$ZodRawIssue): boolean =>
     path.length === 0 ? code !== "unrecognized_keys" && code !== "custom" : keys.includes(String(path[0]));
-  return [holds, { path: [blames ?? keys[0] ?? ""], message, when: ({ issues }) => !issues.some(isAbout) }];
+  return [holds, { path: [keys[0]], message, when: ({ issues }) => !issues.some(isAbout) }];
 }
