@@ -163,8 +163,8 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
       };
     },
     async stepDown(asker) {
-      const leader = await currentLeader();
       await assertAwaited(asker);
+      const leader = await currentLeader();
       if (!leader)
         throw new ParallaxError("no_leader", "stepping down: nobody leads at present; see /ha/status");
       const { members } = await freshView();
@@ -177,9 +177,9 @@ export function createHighAvailability(options: HighAvailabilityOptions): HighAv
       return change(leader, () => askToStepDown(leader.nodeId));
     },
     async elect(force, asker) {
-      const leader = await currentLeader();
       await assertAwaited(asker);
       if (!force) {
+        const leader = await currentLeader();
         return change(leader, leader ? () => askToStepDown(leader.nodeId) : undefined);
       }
       const { deposed, term } = await election.depose();

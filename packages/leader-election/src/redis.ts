@@ -61,7 +61,7 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
   async function call(
     script: Script,
     args: readonly (string | number)[],
-    bounds?: CallDeadline | CallBounds,
+    bounds?: CallDeadline & Partial<CallBounds>,
   ): Promise<Answer> {
     if (isClosed) throw storeClosed(script.name);
     const tags = script.readOnly ? ["", ""] : [randomId("", random), randomId("", random)];
@@ -115,10 +115,9 @@ export function redisLeaseStore(source: RedisSource, options: RedisLeaseStoreOpt
 }
 
 /** Half of the time is for the script, half for the replicas. */
-function callOptions(bounds: CallDeadline | CallBounds | undefined): CallOptions {
+function callOptions(bounds: (CallDeadline & Partial<CallBounds>) | undefined): CallOptions {
   if (!bounds) return {};
-  const { deadlineMs } = bounds;
-  const replicas = "replicas" in bounds ? bounds.replicas : 0;
+  const { deadlineMs, replicas = 0 } = bounds;
   if (replicas === 0) return { deadlineMs };
   return { deadlineMs, replicas, replicaTimeoutMs: Math.max(1, Math.min(1000, Math.floor(deadlineMs / 2))) };
 }

@@ -189,23 +189,23 @@ export class AgentConnection {
     const silentMs = this.#reading.silentMs(lateMs);
     if (this.#isCongested && this.unsentBytes <= highWaterBytes / 2) this.#setCongested(false);
     if (!this.isOpen) return;
-    const { heartbeatMs, handshakeTimeoutMs, deadAfterMs } = agentLimits;
+    const { handshakeTimeoutMs, deadAfterMs } = agentLimits;
     const { clock } = this.#context;
     if (!this.#isGreeted && clock.now() - this.#openedMs > handshakeTimeoutMs) {
       this.close(closeCodes.handshakeTimeout, "no hello in time");
     } else if (silentMs > deadAfterMs - beatMs) this.terminate();
-    else this.#ping(heartbeatMs);
+    else this.#ping();
   }
 
   /**
    * A ping that is due before the next beat, at its own moment: thousands in one turn of the event loop would hold up everybody
    * else.
    */
-  #ping(everyMs: number): void {
+  #ping(): void {
     const { clock } = this.#context;
     const inMs = Math.max(0, this.#nextPingMs - clock.now());
     if (inMs >= beatMs) return;
-    this.#nextPingMs = clock.now() + inMs + everyMs;
+    this.#nextPingMs = clock.now() + inMs + agentLimits.heartbeatMs;
     clock.after(inMs, () => {
       if (this.isOpen) this.#socket.ping();
     });
