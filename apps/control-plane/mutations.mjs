@@ -43,6 +43,7 @@ const leaving = inFile("executions/hand-over.ts", "sleep");
 const again = inFile("executions/ends.ts", "attacks");
 const repeated = inFile("executions/catalog.ts", "attacks");
 const stream = inFile("http/events.ts", "streams");
+const place = inFile("http/place.ts", "streams");
 const creation = inFile("executions/journal.ts", "sleep");
 
 /** Files of tests by the names that the mutations use. */
@@ -340,7 +341,7 @@ export const mutations = [
   functions("X7: what fails between two calls", 'worker.on("error", () => {});', ""),
   aggregation("X7: never longer than half a minute", "Math.min(longestTimeoutMs, ", "Math.max(0, "),
 
-  stream("E4: numbers that are used again for others", "seen.atMs === atMs", "true"),
+  place("E4: numbers that are used again for others", "seen.atMs === atMs", "true"),
   stream("E1: what is not there any more", "if (!goesOnFrom(last, log)) {", "if (false) {"),
 
   recovery("X7: who was told to stop has not crashed", " && value.leftBy !== owner", ""),

@@ -14,6 +14,7 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { Progress, TaskProgress } from "../agents/progress.ts";
 import type { Catalog } from "../executions/catalog.ts";
 import { type ExecutionRecord, isFinal } from "../executions/record.ts";
+import { goesOnFrom, invalidCursor, type Place, readPlace, writePlace } from "./place.ts";
 import type { Router } from "./route.ts";
 
 export interface EventRoutesOptions {
@@ -97,32 +98,6 @@ function createStreams(logger: Logger): (context: Context, begin: () => Write) =
   };
 }
 
-/** What a reader of one execution has seen last: its number, and when it was written. 0: nothing yet. */
-interface Place {
-  readonly sequence: number;
-  readonly atMs?: number | undefined;
-}
-
-/** @throws ParallaxError `invalid_cursor` */
-function readPlace(id: string): Place {
-  if (id === "") return { sequence: 0 };
-  const [, sequence, atMs] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(id) ?? [];
-  if (sequence === undefined) throw invalidCursor();
-  return { sequence: Number(sequence), atMs: atMs === undefined ? undefined : Number(atMs) };
-}
-
-function writePlace({ sequence, atMs }: Place): string {
-  return atMs === undefined ? String(sequence) : `${sequence}-${atMs}`;
-}
-
-/** E4: whether the log goes on from there. One that was taken back uses numbers again, for what was written at other times. */
-function goesOnFrom({ sequence, atMs }: Place, log: readonly Required<Place>[]): boolean {
-  const [first] = log;
-  if (sequence > (log.at(-1)?.sequence ?? 0) || sequence + 1 < (first?.sequence ?? 1)) return false;
-  const seen = log.find((entry) => entry.sequence === sequence);
-  return seen === undefined || atMs === undefined || seen.atMs === atMs;
-}
-
 /** From the record's own log; the topic only says when to look again. What agents say of how far they are comes as it is. */
 async function streamExecution(
   stream: SSEStreamingApi,
@@ -176,9 +151,8 @@ async function streamExecution(
 
 /** Without an id: nobody resumes behind it, for it is stored nowhere. */
 function progressText(id: string, progress: TaskProgress, clock: Clock): string {
-  const at = new Date(clock.wall()).toISOString();
-  const event: ClusterEvent = { type: "task-progress", id, ...progress, topic: "execution", at };
-  return `event: event\ndata: ${JSON.stringify(event)}\n\n`;
+  const event = { type: "task-progress", id, ...progress };
+  return messageText("event", undefined, shownText("execution", event, clock.wall()));
 }
 
 type Cursors = Partial<Record<EventTopic, Cursor>>;
@@ -263,17 +237,22 @@ const maxLastTexts = 256;
 function dataOf(topic: EventTopic, event: BusEvent, atMs: number): string {
   const known = lastTexts.get(event);
   if (known !== undefined) return known;
-  const shown: ClusterEvent = { ...event, topic, at: new Date(atMs).toISOString() };
-  const text = JSON.stringify(shown);
+  const text = shownText(topic, event, atMs);
   // All at once: to take away the oldest each time costs more than a text.
   if (lastTexts.size >= maxLastTexts) lastTexts.clear();
   lastTexts.set(event, text);
   return text;
 }
 
+function shownText(topic: EventTopic, event: BusEvent, atMs: number): string {
+  return JSON.stringify({ ...event, topic, at: new Date(atMs).toISOString() } satisfies ClusterEvent);
+}
+
+type MessageName = "event" | "gap" | "position" | "snapshot";
+
 /** One message of the stream. JSON has no line breaks, nor has an id. */
-function messageText(name: "event" | "gap" | "position" | "snapshot", id: string, data: string): string {
-  return `event: ${name}\ndata: ${data}\nid: ${id}\n\n`;
+function messageText(name: MessageName, id: string | undefined, data: string): string {
+  return `event: ${name}\ndata: ${data}\n${id === undefined ? "" : `id: ${id}\n`}\n`;
 }
 
 /** The positions in all topics, as one id. */
@@ -293,13 +272,6 @@ function readCursors(id: string | undefined): Cursors {
     // Said below: whatever is wrong with it, the remedy is the same.
   }
   throw invalidCursor();
-}
-
-function invalidCursor(): ParallaxError {
-  return new ParallaxError(
-    "invalid_cursor",
-    "resuming events: this Last-Event-ID is none of ours; leave it out to begin now",
-  );
 }
 
 function gone(id: string, cause: unknown): ParallaxError<"gone"> {
